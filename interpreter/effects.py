@@ -1,0 +1,62 @@
+"""The order of effects within one pass: what makes a crash harmless. Pure.
+
+Traffic is taken off the canary before the state is written, and put on it only after, so that a crash between any two
+effects leaves no more traffic on the canary than the last written state allows (interpreter.md §4). Every runtime does
+these effects one by one, in this order; what they do is up to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from interpreter.routing import reduced
+from interpreter.state import Action, Desired, Routing, State, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Reroute:
+    """Make the data plane do this."""
+
+    routing: Routing
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Write the state where a restart finds it."""
+
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Arrange:
+    """Bring workloads to the desired picture: revisions, scale, baseline; or release everything."""
+
+    desired: Desired
+
+
+@dataclass(frozen=True, slots=True)
+class Perform:
+    """Do a once-only thing and keep its result for the next pass."""
+
+    action: Action
+
+
+Effect = Reroute | Persist | Arrange | Perform
+
+
+def effects(previous: State, step: Step, seen: Routing | None) -> tuple[Effect, ...]:
+    """The effects of one pass, in order. `seen` is the routing that the data plane has; None if that is not known."""
+    wanted = step.desired.routing
+    todo: list[Effect] = []
+    if seen is not None:
+        safe = reduced(seen, wanted)
+        if safe != seen:
+            todo.append(Reroute(safe))
+            seen = safe
+    if step.state != previous:
+        todo.append(Persist(step.state))
+    if seen != wanted:
+        todo.append(Reroute(wanted))
+    todo.append(Arrange(step.desired))
+    todo.extend(Perform(action) for action in step.actions)
+    return tuple(todo)

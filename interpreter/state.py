@@ -1,0 +1,428 @@
+"""What the machine knows, is told, and says: the words that it shares with every runtime.
+
+`advance(program, state, inputs, now) -> Step` lives in `interpreter.machine`; this module has its types and no logic.
+
+* `State` is all that is kept between two calls: small, versioned, JSON (`interpreter.state_json`).
+* `Inputs` is the world as the runtime sees it now. It is gathered afresh for each call and never kept.
+* `Step` is the answer: the next state; `desired`, the whole picture that should hold (level-triggered: compare with what
+  is, change what differs); `actions`, the once-only things; `questions`, what must be known to go on; `wake_at_ms`.
+
+How a runtime uses them (interpreter.md §4). One pass: gather inputs; `advance`; while there are questions that can be
+answered, answer them all and `advance` again; then, in this order: apply routing that *reduces* exposure; write the
+state; apply everything else in `desired`; perform the actions and keep their results for the next pass's `Inputs.results`.
+An action stays in `State.outbox`, and in every `Step.actions`, until its result has been seen.
+
+Time is whole milliseconds since the epoch. Shares of traffic are percent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from dsl.ir import MatchTest, StickySpec
+
+Instant = int
+Role = Literal["primary", "canary", "baseline"]
+
+
+class Phase(StrEnum):
+    """Where a rollout is in its life; the names are the ones operators know from Flagger."""
+
+    INITIALIZING = "Initializing"
+    INITIALIZED = "Initialized"
+    WAITING = "Waiting"
+    PROGRESSING = "Progressing"
+    WAITING_PROMOTION = "WaitingPromotion"
+    PROMOTING = "Promoting"
+    FINALISING = "Finalising"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    TERMINATING = "Terminating"
+    TERMINATED = "Terminated"
+
+
+class Outcome(StrEnum):
+    """How a run ended. `superseded`: a newer revision took its place. `reverted`: the target went back to what the
+    primary runs. `promotion_failed`: the primary did not become ready, and the traffic is on the canary."""
+
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled_back"
+    SUPERSEDED = "superseded"
+    REVERTED = "reverted"
+    PROMOTION_FAILED = "promotion_failed"
+
+
+# --- the picture that should hold -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Who gets which request. `weight` and `mirror` in percent. `exposure` is in `interpreter.routing`."""
+
+    weight: float = 0.0
+    mirror: float = 0.0
+    matches: tuple[tuple[MatchTest, ...], ...] = ()
+    sticky: StickySpec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryScale:
+    """How many canaries. `off`: none. `full`: as the target's own scaler or the primary has. `share`: percent of the
+    primary's. `replicas`: a number. `traffic`: in proportion to the weight that the routing gives it."""
+
+    mode: Literal["off", "full", "share", "replicas", "traffic"] = "off"
+    value: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """All that should hold now.
+
+    `primary` and `canary` are revisions (`canary` is None while none is to run; `canary_scale` is then `off`).
+    `baseline` asks for a fresh copy of the primary's revision at the canary's size. `released` is set when the rollout is
+    being deleted with `on delete revert`: the target gets back its replicas and the user's objects their original form.
+    """
+
+    routing: Routing
+    primary: str | None
+    canary: str | None = None
+    canary_scale: CanaryScale = CanaryScale()
+    baseline: bool = False
+    released: bool = False
+
+
+# --- questions and answers --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MetricQuestion:
+    """What did this metric say for this arm over the window that ended at `at_ms`? Leaf metrics only, never derived ones."""
+
+    metric: str
+    arm: Literal["canary", "primary", "baseline"]
+    window_ms: int
+    at_ms: Instant
+
+    @property
+    def key(self) -> str:
+        return f"metric:{self.metric}:{self.arm}:{self.window_ms}:{self.at_ms}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyQuestion:
+    """Does this workload run this revision at this scale, with all the replicas that `ready` asks for?"""
+
+    role: Role
+    revision: str
+    scale: CanaryScale
+
+    @property
+    def key(self) -> str:
+        return f"ready:{self.role}:{self.revision}:{self.scale.mode}:{self.scale.value:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class GateQuestion:
+    """Is this gate open? `serial` tells one asking from the next."""
+
+    gate: str
+    serial: int
+
+    @property
+    def key(self) -> str:
+        return f"gate:{self.gate}:{self.serial}"
+
+
+Question = MetricQuestion | ReadyQuestion | GateQuestion
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A number as the provider gave it (the machine brings it to base units); never NaN or infinite."""
+
+    value: float
+    kind: Literal["value"] = "value"
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Counts over the question's window."""
+
+    bad: float
+    total: float
+    kind: Literal["events"] = "events"
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Cumulative counts by upper bound, in seconds, ascending; the last bound is infinity (`inf`, "+Inf" in JSON)."""
+
+    buckets: tuple[tuple[float, float], ...]
+    kind: Literal["histogram"] = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class NoDataAnswer:
+    """The provider answered that it has nothing."""
+
+    reason: str = "no data"
+    kind: Literal["no_data"] = "no_data"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """The provider could not be asked, or its answer could not be used."""
+
+    reason: str
+    kind: Literal["error"] = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """`failed` means that waiting will not help (progress deadline exceeded); `reason` is for people."""
+
+    ready: bool
+    reason: str = ""
+    failed: bool = False
+    kind: Literal["readiness"] = "readiness"
+
+
+@dataclass(frozen=True, slots=True)
+class GateAnswer:
+    """`reason` says why a gate is shut, or could not be asked (then it counts as shut)."""
+
+    open: bool
+    reason: str = ""
+    kind: Literal["gate"] = "gate"
+
+
+Answer = Value | Events | Histogram | NoDataAnswer | ErrorAnswer | Readiness | GateAnswer
+
+
+# --- actions and their results ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CallAction:
+    """Call a webhook. `key` is the idempotency key that goes with the call; a repeat after a crash has the same.
+
+    The payload (interpreter.md §5) is `phase`, `revision`, `weight`, `failed_checks` and `iterations` beside what the
+    Program says. `reason` is set in handlers of a rollback. A handler's call has `awaited` false: its failure is an event.
+    """
+
+    key: str
+    webhook: str
+    phase: str
+    revision: str
+    weight: float
+    failed_checks: int
+    iterations: int
+    awaited: bool = True
+    attempts: int = 0
+    kind: Literal["call"] = "call"
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyAction:
+    """Send a message to a channel. `template` is Jinja, over `context`; `attempts` counts the passes that set out to send
+    it: a message is set out at most twice."""
+
+    key: str
+    channel: str
+    severity: Literal["info", "warn", "error"]
+    template: str
+    context: Mapping[str, str] = field(default_factory=dict)
+    attempts: int = 0
+    kind: Literal["notify"] = "notify"
+
+
+@dataclass(frozen=True, slots=True)
+class EventAction:
+    """Record an event: a Kubernetes Event, a line of the journal. `reason` is a typed CamelCase word."""
+
+    key: str
+    reason: str
+    message: str
+    warning: bool = False
+    attempts: int = 0
+    kind: Literal["event"] = "event"
+
+
+Action = CallAction | NotifyAction | EventAction
+
+
+@dataclass(frozen=True, slots=True)
+class ActionResult:
+    """`ok`: accepted, delivered, recorded. `detail` is the refusal's body, or why it could not be done."""
+
+    ok: bool
+    detail: str = ""
+
+
+# --- inputs -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What a person asked for. It holds only for `revision`; `step`, if set, only for that instruction."""
+
+    verb: Literal["approve", "abort", "promote", "retry", "pause", "resume"]
+    revision: str
+    who: str = ""
+    reason: str = ""
+    step: int | None = None
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The world as it is now.
+
+    `revision` is what the target's pod template and tracked configs say now (None: no target). `routing` is what the data
+    plane has been told (None: not known, or nothing applied yet). `answers` and `results` are by key. `signals` are
+    standing: a signal is passed at each call until it is taken back; the machine acts on each once. `finished` says of
+    each rollout named by `after` whether it is at rest. `program_digest` is that of the Program handed in.
+    """
+
+    revision: str | None
+    routing: Routing | None = None
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    results: Mapping[str, ActionResult] = field(default_factory=dict)
+    signals: tuple[Signal, ...] = ()
+    suspended: bool = False
+    deleted: bool = False
+    finished: Mapping[str, bool] = field(default_factory=dict)
+    program_digest: str = ""
+
+
+# --- state ------------------------------------------------------------------------------------------------------
+
+
+class Verdict(StrEnum):
+    """What a check came to. `no_data` and `error` do not count as failed unless the policy says so."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    ABORT = "abort"
+    INCONCLUSIVE = "inconclusive"
+    NO_DATA = "no_data"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One line of a check: what was asked, what came of it, and the values seen (`name`, `value as shown`)."""
+
+    text: str
+    kind: Literal["require", "observe", "abort", "call", "abort_gate"]
+    verdict: Verdict
+    values: tuple[tuple[str, str], ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRecord:
+    """One whole check, at `at_ms`, `late_ms` after it was due."""
+
+    at_ms: Instant
+    late_ms: int
+    step: int
+    weight: float
+    verdict: Verdict
+    results: tuple[CheckResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a run's record: what was decided, when, at which step and weight."""
+
+    at_ms: Instant
+    step: int
+    weight: float
+    what: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A check under way: its number within the run, when it was due, when it began. Queries are asked as of `at_ms`."""
+
+    serial: int
+    due_ms: int
+    at_ms: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where the run is within one instruction. `since` and `due` are on the machine's own clock (`State.clock_ms`).
+
+    `passed` counts checks that moved this instruction on, `judged` those that were really made and passed.
+    """
+
+    pc: int = 0
+    since_ms: int = 0
+    due_ms: int | None = None
+    passed: int = 0
+    judged: int = 0
+    tick: Tick | None = None
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One attempt to roll out one revision."""
+
+    number: int
+    revision: str
+    program_digest: str
+    started_ms: Instant
+    started_clock_ms: int
+    cursor: Cursor = Cursor()
+    iterations: int = 0
+    failed_checks: int = 0
+    provider_errors: int = 0
+    recent: tuple[bool, ...] = ()
+    raised_clock_ms: int = 0
+    approvals: tuple[str, ...] = ()
+    evidence: Mapping[str, Mapping[str, float | list[float]]] = field(default_factory=dict)
+    last_check: CheckRecord | None = None
+    log: tuple[Entry, ...] = ()
+    paused: bool = False
+    outcome: Outcome | None = None
+    reason: str = ""
+    ended_ms: Instant | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything kept between two calls. `primary` is the revision that the primary runs; `known` the promoted ones,
+    newest first. `clock_ms` is the machine's own time: it never goes back, whatever the wall clock does."""
+
+    phase: Phase = Phase.INITIALIZING
+    primary: str | None = None
+    known: tuple[str, ...] = ()
+    run: Run | None = None
+    runs: int = 0
+    routing: Routing = Routing()
+    canary_scale: CanaryScale = CanaryScale()
+    outbox: tuple[Action, ...] = ()
+    signals_seen: tuple[str, ...] = ()
+    clock_ms: int = 0
+    wall_ms: Instant | None = None
+    since_ms: Instant = 0
+    reason: str = ""
+    version: Literal[1] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What comes of one `advance`. `wake_at_ms` None means: nothing but a change of the world can move it."""
+
+    state: State
+    desired: Desired
+    actions: tuple[Action, ...] = ()
+    questions: tuple[Question, ...] = ()
+    wake_at_ms: Instant | None = None
