@@ -161,7 +161,8 @@ Condition = Compare | Between | AllOf | AnyOf | NotOf | Statistical
 
 
 class NoData(StrEnum):
-    """What a check makes of a metric that has no data: a failed check, a passed one, no part in the verdict, or wait."""
+    """What a check makes of a metric that has no data: a failed check, a passed one, no part in the verdict, or
+    wait."""
 
     FAIL = "fail"
     PASS = "pass"
@@ -269,7 +270,8 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """`kind` is `slack`, `msteams`, `discord`, `rocket`, `gchat`, `alertmanager` or `webhook`; `to` is what stood behind
+    """`kind` is `slack`, `msteams`, `discord`, `rocket`, `gchat`, `alertmanager` or `webhook`; `to` is what stood
+    behind
     it: a channel's name, or a URL. `fields` are its other settings."""
 
     kind: str
@@ -429,7 +431,8 @@ class BranchOp:
 
 @dataclass(frozen=True, slots=True)
 class PromoteOp:
-    """Make the canary's revision the primary's; then the traffic goes back at once, or `step` percent every `every_ms`."""
+    """Make the canary's revision the primary's; then the traffic goes back at once, or `step` percent every
+    `every_ms`."""
 
     step: float | None = None
     every_ms: int | None = None
@@ -442,9 +445,7 @@ class RollbackOp:
     op: Literal["rollback"] = "rollback"
 
 
-Instruction = (
-    RouteOp | HoldOp | PauseOp | CallOp | WaitOp | ScaleOp | NotifyOp | BranchOp | PromoteOp | RollbackOp
-)
+Instruction = RouteOp | HoldOp | PauseOp | CallOp | WaitOp | ScaleOp | NotifyOp | BranchOp | PromoteOp | RollbackOp
 
 
 # --- the rollout ------------------------------------------------------------------------------------------------
@@ -557,7 +558,8 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class GivenMetric:
-    """`given success_rate = 80% after 3m`: from `after_ms` on (for `lasting_ms`, or for ever) the metric is this, in base
+    """`given success_rate = 80% after 3m`: from `after_ms` on (for `lasting_ms`, or for ever) the metric is this, in
+    base
     units; None means that it has no data. `measure.metric` may be a derived metric; its window means nothing here."""
 
     measure: Measure

@@ -1,4 +1,5 @@
-"""Programs as JSON: validation, the published JSON Schema, and the digest. The only room of `dsl` that needs pydantic."""
+"""Programs as JSON: validation, the published JSON Schema, and the digest. The only room of `dsl` that needs
+pydantic."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ class ProgramError(ValueError):
 @cache
 def _adapter() -> TypeAdapter[Program]:
     for model in vars(ir).values():
-        if is_dataclass(model):
-            model.__pydantic_config__ = {"extra": "forbid"}  # a misspelt key is refused, not ignored
+        if isinstance(model, type) and is_dataclass(model):
+            setattr(model, "__pydantic_config__", {"extra": "forbid"})  # noqa: B010 - a misspelt key is refused
     return TypeAdapter(Program)
 
 

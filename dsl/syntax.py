@@ -1,7 +1,8 @@
 """The syntax tree: what was written, node by node, each with the tight span of its own words.
 
 Nodes are named tuples: frozen, cheap to make by the thousand, and good with `match`. The last field of every node is
-its `span`. Names stay as written; what they mean is the resolver's business. Sums, products, `and` and `or` are flat, so
+its `span`. Names stay as written; what they mean is the resolver's business. Sums, products, `and` and `or` are
+flat, so
 that a long chain is not a deep tree. Comments are not in the tree: the parser returns them beside it, in order.
 """
 
@@ -58,7 +59,7 @@ class Bool(NamedTuple):
 
 
 class Word(NamedTuple):
-    """A bare name that cannot be a variable, for it holds a hyphen or a dot-free dash: `http-web`, `mon-fri`."""
+    """A bare name that cannot be a variable, for it holds a hyphen: `http-web`."""
 
     text: str
     span: Span
@@ -198,8 +199,27 @@ class BadExpr(NamedTuple):
 
 
 Expr = (
-    Number | Percent | Duration | String | Bool | Word | Clock | ListOf | MapOf | Workload | Range | Ref | Negate | Chain
-    | Compare | Within | Over | Not | And | Or | BadExpr
+    Number
+    | Percent
+    | Duration
+    | String
+    | Bool
+    | Word
+    | Clock
+    | ListOf
+    | MapOf
+    | Workload
+    | Range
+    | Ref
+    | Negate
+    | Chain
+    | Compare
+    | Within
+    | Over
+    | Not
+    | And
+    | Or
+    | BadExpr
 )
 
 
@@ -223,7 +243,8 @@ class Field(NamedTuple):
 
 
 class Use(NamedTuple):
-    """A declaration put to use: `slo(target: 99.9%)`, `std.blue_green`; an empty `args` stands for no parentheses too."""
+    """A declaration put to use: `slo(target: 99.9%)`, `std.blue_green`; an empty `args` stands for no parentheses
+    too."""
 
     path: tuple[Name, ...]
     args: tuple[Arg, ...]
@@ -290,7 +311,7 @@ class Setting(NamedTuple):
 class Tolerate(NamedTuple):
     """`tolerate 5 failures`, `3 consecutive failures`, `2 failures in 10`."""
 
-    count: Expr
+    failures: Expr
     consecutive: bool
     window: Expr | None
     span: Span
@@ -481,7 +502,7 @@ class If(NamedTuple):
 class Repeat(NamedTuple):
     """`repeat 3 { … }`."""
 
-    count: Expr
+    times: Expr
     steps: tuple[Step, ...]
     span: Span
 
@@ -518,8 +539,26 @@ class Rollback(NamedTuple):
 
 
 Step = (
-    Run | Shift | Hold | Pause | Ramp | Mirror | Route | Sticky | Scale | WaitApproval | WaitGate | WaitWindow | Notify
-    | Analyse | If | Repeat | For | Follow | Promote | Rollback
+    Run
+    | Shift
+    | Hold
+    | Pause
+    | Ramp
+    | Mirror
+    | Route
+    | Sticky
+    | Scale
+    | WaitApproval
+    | WaitGate
+    | WaitWindow
+    | Notify
+    | Analyse
+    | If
+    | Repeat
+    | For
+    | Follow
+    | Promote
+    | Rollback
 )
 
 
@@ -642,8 +681,25 @@ class Handler(NamedTuple):
 
 
 RolloutItem = (
-    Target | Scaler | Traffic | Service | Analysis | AnalysisUse | StrategyUse | Steps | Deadline | Ready | Baseline
-    | Track | SkipAnalysis | OnDelete | OnlyIn | After | NotifyUse | ScaleDownDelay | Handler
+    Target
+    | Scaler
+    | Traffic
+    | Service
+    | Analysis
+    | AnalysisUse
+    | StrategyUse
+    | Steps
+    | Deadline
+    | Ready
+    | Baseline
+    | Track
+    | SkipAnalysis
+    | OnDelete
+    | OnlyIn
+    | After
+    | NotifyUse
+    | ScaleDownDelay
+    | Handler
 )
 
 
@@ -811,7 +867,8 @@ class GivenEvent(NamedTuple):
     """`given approval after 5m`, `given webhook load_test refuses`, `given provider_down for 4m`.
 
     `what` is the words that say it, joined by one space: `no_data`, `provider_down`, `webhook refuses`, `gate opens`,
-    `approval`, `new_revision`, `interpreter_restart`, `canary not_ready`, `abort`. `subject` is what it is about, if named.
+    `approval`, `new_revision`, `interpreter_restart`, `canary not_ready`, `abort`. `subject` is what it is about, if
+    named.
     """
 
     what: str

@@ -4,12 +4,14 @@
 
 * `State` is all that is kept between two calls: small, versioned, JSON (`interpreter.state_json`).
 * `Inputs` is the world as the runtime sees it now. It is gathered afresh for each call and never kept.
-* `Step` is the answer: the next state; `desired`, the whole picture that should hold (level-triggered: compare with what
+* `Step` is the answer: the next state; `desired`, the whole picture that should hold (level-triggered: compare with
+what
   is, change what differs); `actions`, the once-only things; `questions`, what must be known to go on; `wake_at_ms`.
 
 How a runtime uses them (interpreter.md §4). One pass: gather inputs; `advance`; while there are questions that can be
 answered, answer them all and `advance` again; then, in this order: apply routing that *reduces* exposure; write the
-state; apply everything else in `desired`; perform the actions and keep their results for the next pass's `Inputs.results`.
+state; apply everything else in `desired`; perform the actions and keep their results for the next pass's
+`Inputs.results`.
 An action stays in `State.outbox`, and in every `Step.actions`, until its result has been seen.
 
 Time is whole milliseconds since the epoch. Shares of traffic are percent.
@@ -82,7 +84,8 @@ class Desired:
     """All that should hold now.
 
     `primary` and `canary` are revisions (`canary` is None while none is to run; `canary_scale` is then `off`).
-    `baseline` asks for a fresh copy of the primary's revision at the canary's size. `released` is set when the rollout is
+    `baseline` asks for a fresh copy of the primary's revision at the canary's size. `released` is set when the
+    rollout is
     being deleted with `on delete revert`: the target gets back its replicas and the user's objects their original form.
     """
 
@@ -99,7 +102,8 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class MetricQuestion:
-    """What did this metric say for this arm over the window that ended at `at_ms`? Leaf metrics only, never derived ones."""
+    """What did this metric say for this arm over the window that ended at `at_ms`? Leaf metrics only, never derived
+    ones."""
 
     metric: str
     arm: Literal["canary", "primary", "baseline"]
@@ -210,7 +214,8 @@ class CallAction:
     """Call a webhook. `key` is the idempotency key that goes with the call; a repeat after a crash has the same.
 
     The payload (interpreter.md §5) is `phase`, `revision`, `weight`, `failed_checks` and `iterations` beside what the
-    Program says. `reason` is set in handlers of a rollback. A handler's call has `awaited` false: its failure is an event.
+    Program says. `reason` is set in handlers of a rollback. A handler's call has `awaited` false: its failure is an
+    event.
     """
 
     key: str
@@ -227,7 +232,8 @@ class CallAction:
 
 @dataclass(frozen=True, slots=True)
 class NotifyAction:
-    """Send a message to a channel. `template` is Jinja, over `context`; `attempts` counts the passes that set out to send
+    """Send a message to a channel. `template` is Jinja, over `context`; `attempts` counts the passes that set out to
+    send
     it: a message is set out at most twice."""
 
     key: str
@@ -281,7 +287,8 @@ class Signal:
 class Inputs:
     """The world as it is now.
 
-    `revision` is what the target's pod template and tracked configs say now (None: no target). `routing` is what the data
+    `revision` is what the target's pod template and tracked configs say now (None: no target). `routing` is what the
+    data
     plane has been told (None: not known, or nothing applied yet). `answers` and `results` are by key. `signals` are
     standing: a signal is passed at each call until it is taken back; the machine acts on each once. `finished` says of
     each rollout named by `after` whether it is at rest. `program_digest` is that of the Program handed in.
