@@ -1,0 +1,296 @@
+"""What each traffic provider can do: one table, read by the linter, the docs, the admission webhook and the renderers.
+
+A row says what the *data plane* can be made to do through the objects that its renderer writes, and only where that
+is certain. The linter refuses what a row does not grant, at the line that asks for it, so a policy that lints clean
+runs on its provider.
+
+Words of the table. `granularity` is the smallest difference in weight that the data plane can hold, in percent;
+0 means that the weight is not set but comes about (by counting pods). Operators are those of the language: `==`,
+`=~` (regular expression), `^=` (prefix), `exists`. `several` is whether alternatives (`or`) can stand beside one
+another, `together` whether one alternative may hold more than one test (`and`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+NOTHING: frozenset[str] = frozenset()
+EVERY_OPERATOR = frozenset({"==", "=~", "^=", "exists"})
+WILDCARD_OPERATORS = frozenset({"==", "^=", "exists"})
+
+HTTP = frozenset({"http", "https", "http2", "grpc"})
+HTTP_AND_TCP = HTTP | {"tcp"}
+
+
+class Option(NamedTuple):
+    """A setting of a `traffic` block: the kind of value it takes, in words a reader knows, and what it is for."""
+
+    kind: str
+    doc: str
+
+
+OPTIONS: Mapping[str, Option] = {
+    "port": Option("number", "the port that the routes send to, where it is not the service's"),
+    "hosts": Option("list", "the host names that the routes answer to"),
+    "gateways": Option("list", "the gateways that carry the routes, as namespace/name, or mesh"),
+    "gateway_refs": Option("list", "the Gateways that the routes attach to, each a map with a name"),
+    "match": Option("list", "which requests belong to the service at all"),
+    "rewrite": Option("map", "rewrite the path or the authority"),
+    "retries": Option("map", "how the data plane tries again"),
+    "timeout": Option("duration", "how long a request may take"),
+    "backend_timeout": Option("duration", "how long one try at a backend may take"),
+    "cors": Option("map", "the cross-origin policy"),
+    "headers": Option("map", "headers to add, set or remove on requests and responses"),
+    "backends": Option("list", "other virtual services that the workload calls"),
+    "traffic_policy": Option("map", "connection pools, load balancing, outlier detection and TLS"),
+    "delegation": Option("bool", "let another route delegate to this one: neither hosts nor gateways of its own"),
+    "ingress": Option("name", "the Ingress whose traffic is split"),
+    "ingress_class": Option("name", "the ingress class of what is written"),
+    "route": Option("name", "the route object of yours whose traffic is split"),
+    "rule": Option("name", "the rule inside that route"),
+    "upstream": Option("name", "the Upstream whose settings are copied"),
+    "mesh": Option("name", "the mesh that the routes belong to"),
+    "api": Option("name", "the API version to write, where there are several"),
+    "mirror_to": Option("list", "further backends that get a copy of each request"),
+}
+
+
+class Capability(NamedTuple):
+    """One row of the table."""
+
+    title: str
+    weights: bool = True
+    granularity: float = 0.01
+    mirror: bool = False
+    mirror_share: bool = False
+    header: frozenset[str] = NOTHING
+    cookie: frozenset[str] = NOTHING
+    query: frozenset[str] = NOTHING
+    several: bool = False
+    together: bool = False
+    sticky: bool = False
+    protocols: frozenset[str] = HTTP
+    required: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def matches(self) -> bool:
+        """Whether requests can be sent to the canary by what they carry."""
+        return bool(self.header or self.cookie or self.query)
+
+    def operators(self, kind: str) -> frozenset[str]:
+        """The operators on a `header`, `cookie` or `query` test."""
+        return {"header": self.header, "cookie": self.cookie, "query": self.query}.get(kind, NOTHING)
+
+    @property
+    def takes(self) -> frozenset[str]:
+        """The settings that a `traffic` block for it may hold."""
+        return frozenset((*self.required, *self.options, "port"))
+
+
+PROVIDERS: Mapping[str, Capability] = {
+    "istio": Capability(
+        "Istio",
+        mirror=True,
+        mirror_share=True,
+        header=EVERY_OPERATOR,
+        cookie=EVERY_OPERATOR,
+        query=EVERY_OPERATOR,
+        several=True,
+        together=True,
+        sticky=True,
+        protocols=HTTP_AND_TCP,
+        options=(
+            "hosts",
+            "gateways",
+            "match",
+            "rewrite",
+            "retries",
+            "timeout",
+            "cors",
+            "headers",
+            "traffic_policy",
+            "delegation",
+            "route",
+            "rule",
+        ),
+        note="a TCP service takes weights only",
+    ),
+    "gateway_api": Capability(
+        "Gateway API",
+        mirror=True,
+        mirror_share=True,
+        header=EVERY_OPERATOR,
+        cookie=EVERY_OPERATOR,
+        query=EVERY_OPERATOR,
+        several=True,
+        together=True,
+        sticky=True,
+        required=("gateway_refs",),
+        options=(
+            "hosts",
+            "match",
+            "rewrite",
+            "retries",
+            "timeout",
+            "backend_timeout",
+            "cors",
+            "headers",
+            "mirror_to",
+            "route",
+            "rule",
+            "api",
+        ),
+        note="regular expressions and a mirror's share are optional features of an implementation",
+    ),
+    "linkerd": Capability(
+        "Linkerd",
+        header=EVERY_OPERATOR,
+        cookie=EVERY_OPERATOR,
+        query=EVERY_OPERATOR,
+        several=True,
+        together=True,
+        options=("timeout", "backend_timeout", "headers", "match", "route", "rule", "api"),
+        note="requests are matched by an HTTPRoute; with `api smi` there are weights only",
+    ),
+    "smi": Capability("Service Mesh Interface", protocols=HTTP_AND_TCP, options=("hosts", "gateways", "api")),
+    "osm": Capability("Open Service Mesh", granularity=1, protocols=HTTP_AND_TCP, options=("hosts",)),
+    "appmesh": Capability(
+        "AWS App Mesh",
+        granularity=1,
+        header=EVERY_OPERATOR,
+        cookie=EVERY_OPERATOR,
+        query=frozenset({"=="}),
+        several=True,
+        together=True,
+        protocols=HTTP_AND_TCP,
+        options=("hosts", "gateways", "match", "retries", "timeout", "backends", "mesh"),
+    ),
+    "gloo": Capability(
+        "Gloo Edge",
+        mirror=True,
+        mirror_share=True,
+        header=EVERY_OPERATOR,
+        cookie=EVERY_OPERATOR,
+        query=EVERY_OPERATOR,
+        several=True,
+        together=True,
+        options=("match", "rewrite", "retries", "timeout", "headers", "upstream", "route"),
+    ),
+    "contour": Capability(
+        "Contour",
+        mirror=True,
+        mirror_share=True,
+        header=EVERY_OPERATOR,
+        cookie=EVERY_OPERATOR,
+        query=EVERY_OPERATOR,
+        several=True,
+        together=True,
+        options=("hosts", "match", "retries", "timeout", "headers", "ingress_class", "cors"),
+    ),
+    "nginx": Capability(
+        "ingress-nginx",
+        header=frozenset({"==", "=~", "^="}),
+        cookie=frozenset({"=="}),
+        several=True,
+        required=("ingress",),
+        options=("ingress_class",),
+        note="one header and one cookie at most; the cookie's value must be `always`",
+    ),
+    "traefik": Capability(
+        "Traefik",
+        mirror=True,
+        mirror_share=True,
+        header=EVERY_OPERATOR,
+        cookie=EVERY_OPERATOR,
+        query=EVERY_OPERATOR,
+        several=True,
+        together=True,
+        sticky=True,
+        options=("route", "ingress_class"),
+        note="requests are matched in the IngressRoute that `route` names",
+    ),
+    "kuma": Capability(
+        "Kuma",
+        mirror=True,
+        mirror_share=True,
+        header=EVERY_OPERATOR,
+        cookie=EVERY_OPERATOR,
+        query=EVERY_OPERATOR,
+        several=True,
+        together=True,
+        options=("mesh", "match", "headers", "rewrite", "api"),
+    ),
+    "skipper": Capability(
+        "Skipper",
+        mirror=True,
+        mirror_share=True,
+        header=EVERY_OPERATOR,
+        cookie=EVERY_OPERATOR,
+        query=EVERY_OPERATOR,
+        several=True,
+        together=True,
+        sticky=True,
+        required=("ingress",),
+        options=("ingress_class",),
+    ),
+    "apisix": Capability(
+        "Apache APISIX",
+        mirror=True,
+        mirror_share=True,
+        header=EVERY_OPERATOR,
+        cookie=EVERY_OPERATOR,
+        query=EVERY_OPERATOR,
+        several=True,
+        together=True,
+        required=("route",),
+        options=("rule",),
+    ),
+    "knative": Capability("Knative Serving", granularity=1),
+    "kubernetes": Capability(
+        "Kubernetes",
+        weights=False,
+        protocols=HTTP_AND_TCP,
+        note="a Service cannot split traffic: the canary is tested out of sight, then all traffic moves at once",
+    ),
+    "replicas": Capability(
+        "replica ratio",
+        granularity=0,
+        protocols=HTTP_AND_TCP,
+        note="weights come about by counting pods behind one Service",
+    ),
+    "alb": Capability(
+        "AWS Application Load Balancer",
+        granularity=1,
+        header=WILDCARD_OPERATORS,
+        cookie=WILDCARD_OPERATORS,
+        query=WILDCARD_OPERATORS,
+        several=True,
+        together=True,
+        sticky=True,
+        required=("ingress",),
+        options=("ingress_class",),
+        note="the load balancer chooses the name of the stickiness cookie, and keeps it for 7 days at most",
+    ),
+    "haproxy": Capability("HAProxy Ingress", granularity=1, required=("ingress",), options=("ingress_class",)),
+    "local": Capability(
+        "local proxy",
+        mirror=True,
+        mirror_share=True,
+        header=EVERY_OPERATOR,
+        cookie=EVERY_OPERATOR,
+        query=EVERY_OPERATOR,
+        several=True,
+        together=True,
+        sticky=True,
+        protocols=frozenset({"http"}),
+        note="for `rollway run --local`",
+    ),
+}
+
+
+def can_all(wish: str) -> list[str]:
+    """The providers that have a yes for `weights`, `mirror`, `sticky`, `header`, `cookie` or `query`, in order."""
+    return [name for name, row in PROVIDERS.items() if getattr(row, wish) and name != "local"]
