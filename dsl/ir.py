@@ -184,6 +184,8 @@ class Metric:
     """One metric with its arguments bound. Exactly one of `queries`, `expr` and `template` says how to get it.
 
     `arguments` are the metric's own parameters, for its templates; `template` is `namespace/name` of a MetricTemplate.
+    `bucket_scale` is what the bounds of a histogram's buckets are multiplied by to be in seconds (`buckets
+    milliseconds` in the language).
     """
 
     unit: Unit
@@ -197,6 +199,7 @@ class Metric:
     headers: Mapping[str, str] = field(default_factory=dict)
     insecure_skip_verify: bool = False
     variables: Mapping[str, str] = field(default_factory=dict)
+    bucket_scale: float = 1.0
 
 
 # --- analysis ---------------------------------------------------------------------------------------------------
