@@ -1,0 +1,37 @@
+"""The table of commands: what each is called, where it lives, and the line that help shows for it.
+
+A module is imported when its command is invoked, never before; it holds one function, `command`. A `quick` command has
+its parameters as `rollway.parameters` describes them and can be run without Typer.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """One command."""
+
+    module: str
+    help: str
+    group: str
+    quick: bool = False
+
+
+WRITE, TRY, LOOK_UP = "Write a policy", "Try it", "Look things up"
+
+COMMANDS: dict[str, Row] = {
+    "lint": Row("rollway.lint", "Find what is wrong with policies, before anything runs.", WRITE, quick=True),
+    "fmt": Row("rollway.fmt", "Lay policies out in the one canonical form.", WRITE, quick=True),
+    "compile": Row(
+        "rollway.compile", "Turn a policy into a Program, or into a Kubernetes manifest.", WRITE, quick=True
+    ),
+    "plan": Row("rollway.plan", "Say what a policy would do: steps, times, exposure, queries.", TRY),
+    "simulate": Row("rollway.simulate", "Run a policy in virtual time against a scenario.", TRY),
+    "test": Row("rollway.test", "Run the `test` blocks of policies.", TRY),
+    "run": Row("rollway.run", "Run a rollout with real processes and real traffic on this machine.", TRY),
+    "demo": Row("rollway.demo", "Watch a good revision promoted and a bad one rolled back.", TRY),
+    "explain": Row("rollway.explain", "Explain a code, with an example before and after.", LOOK_UP, quick=True),
+    "schema": Row("rollway.schema", "Print the JSON Schema of a Program.", LOOK_UP, quick=True),
+    "version": Row("rollway.version", "Print the version.", LOOK_UP, quick=True),
+}
