@@ -7,7 +7,7 @@ these effects one by one, in this order; what they do is up to it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from interpreter.routing import reduced
 from interpreter.state import Action, Desired, Routing, State, Step
@@ -45,7 +45,10 @@ Effect = Reroute | Persist | Arrange | Perform
 
 
 def effects(previous: State, step: Step, seen: Routing | None) -> tuple[Effect, ...]:
-    """The effects of one pass, in order. `seen` is the routing that the data plane has; None if that is not known."""
+    """The effects of one pass, in order.
+
+    `previous` is the state last written; `seen` is the routing that the data plane has, None if that is not known.
+    """
     wanted = step.desired.routing
     todo: list[Effect] = []
     if seen is not None:
@@ -53,10 +56,15 @@ def effects(previous: State, step: Step, seen: Routing | None) -> tuple[Effect, 
         if safe != seen:
             todo.append(Reroute(safe))
             seen = safe
-    if step.state != previous:
+    if _differs(previous, step.state):
         todo.append(Persist(step.state))
     if seen != wanted:
         todo.append(Reroute(wanted))
     todo.append(Arrange(step.desired))
     todo.extend(Perform(action) for action in step.actions)
     return tuple(todo)
+
+
+def _differs(previous: State, state: State) -> bool:
+    """Whether anything but the time has changed: the passing of time alone is not worth a write."""
+    return replace(state, clock_ms=previous.clock_ms, wall_ms=previous.wall_ms) != previous

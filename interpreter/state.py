@@ -12,7 +12,9 @@ How a runtime uses them (interpreter.md §4). One pass: gather inputs; `advance`
 answered, answer them all and `advance` again; then, in this order: apply routing that *reduces* exposure; write the
 state; apply everything else in `desired`; perform the actions and keep their results for the next pass's
 `Inputs.results`.
-An action stays in `State.outbox`, and in every `Step.actions`, until its result has been seen.
+An action stays in `State.outbox`, and in every `Step.actions`, until its result has been seen: a runtime that is
+already doing it lets it be. The questions of a step are those that `Inputs.answers` did not answer. Answers to
+readiness questions hold for one pass only; those to metric and gate questions hold for as long as they are asked for.
 
 Time is whole milliseconds since the epoch. Shares of traffic are percent.
 """
@@ -133,7 +135,7 @@ class GateQuestion:
     """Is this gate open? `serial` tells one asking from the next."""
 
     gate: str
-    serial: int
+    serial: str
 
     @property
     def key(self) -> str:
@@ -210,6 +212,14 @@ Answer = Value | Events | Histogram | NoDataAnswer | ErrorAnswer | Readiness | G
 
 
 @dataclass(frozen=True, slots=True)
+class ActionResult:
+    """`ok`: accepted, delivered, recorded. `detail` is the refusal's body, or why it could not be done."""
+
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CallAction:
     """Call a webhook. `key` is the idempotency key that goes with the call; a repeat after a crash has the same.
 
@@ -227,6 +237,7 @@ class CallAction:
     iterations: int
     awaited: bool = True
     attempts: int = 0
+    result: ActionResult | None = None
     kind: Literal["call"] = "call"
 
 
@@ -260,14 +271,6 @@ class EventAction:
 Action = CallAction | NotifyAction | EventAction
 
 
-@dataclass(frozen=True, slots=True)
-class ActionResult:
-    """`ok`: accepted, delivered, recorded. `detail` is the refusal's body, or why it could not be done."""
-
-    ok: bool
-    detail: str = ""
-
-
 # --- inputs -----------------------------------------------------------------------------------------------------
 
 
@@ -292,6 +295,8 @@ class Inputs:
     plane has been told (None: not known, or nothing applied yet). `answers` and `results` are by key. `signals` are
     standing: a signal is passed at each call until it is taken back; the machine acts on each once. `finished` says of
     each rollout named by `after` whether it is at rest. `program_digest` is that of the Program handed in.
+    `restarted` is
+    true at the first call after a start of the runtime: what was in the outbox may have been done already.
     """
 
     revision: str | None
@@ -303,6 +308,7 @@ class Inputs:
     deleted: bool = False
     finished: Mapping[str, bool] = field(default_factory=dict)
     program_digest: str = ""
+    restarted: bool = False
 
 
 # --- state ------------------------------------------------------------------------------------------------------
@@ -355,44 +361,70 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A check under way: its number within the run, when it was due, when it began. Queries are asked as of `at_ms`."""
+    """A check under way: its number within the run; when it was due and when it began on the machine's own clock; and
+    `at_ms`, the wall time as of which its queries are asked."""
 
     serial: int
     due_ms: int
+    began_ms: int
     at_ms: Instant
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where the run is within one instruction. `since` and `due` are on the machine's own clock (`State.clock_ms`).
+    """Where the run is within its Program. `pc` -1 stands before the first instruction: the canary is being brought up.
 
-    `passed` counts checks that moved this instruction on, `judged` those that were really made and passed.
+    `since_ms` and `due_ms` are on the machine's own clock (`State.clock_ms`): when the instruction began (moved on
+    by each
+    check that held it back), and when its next check, call or look is due. `needed` and `passed` count checks;
+    `attempt`
+    counts calls; `settled` says that what the instruction sets has been seen to hold.
     """
 
-    pc: int = 0
+    pc: int = -1
     since_ms: int = 0
     due_ms: int | None = None
+    needed: int = 0
     passed: int = 0
-    judged: int = 0
+    attempt: int = 0
     tick: Tick | None = None
     settled: bool = False
 
 
+class Stage(StrEnum):
+    """How far a run is. `home`: it has ended, and the traffic is on its way back to the primary. `drain`: the
+    traffic is
+    back, the canary still up for `scale_down_delay`. `over`: nothing is left to do."""
+
+    RUNNING = "running"
+    HOME = "home"
+    DRAIN = "drain"
+    OVER = "over"
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One attempt to roll out one revision."""
+    """One attempt to roll out one revision.
+
+    `iterations` counts checks made; `recent` their results (true: passed), newest last, as far back as `tolerate`
+    looks.
+    `provider_errors` counts errors in a row. `raised_ms` is when traffic last changed. `approvals` says who approved.
+    `evidence` is what the statistical checks keep. `log` is the record: bounded, oldest first.
+    """
 
     number: int
     revision: str
     program_digest: str
     started_ms: Instant
-    started_clock_ms: int
+    began_ms: int
+    stage: Stage = Stage.RUNNING
     cursor: Cursor = Cursor()
     iterations: int = 0
     failed_checks: int = 0
     provider_errors: int = 0
     recent: tuple[bool, ...] = ()
-    raised_clock_ms: int = 0
+    raised_ms: int = 0
+    drained_ms: int = 0
     approvals: tuple[str, ...] = ()
     evidence: Mapping[str, Mapping[str, float | list[float]]] = field(default_factory=dict)
     last_check: CheckRecord | None = None
@@ -405,8 +437,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Everything kept between two calls. `primary` is the revision that the primary runs; `known` the promoted ones,
-    newest first. `clock_ms` is the machine's own time: it never goes back, whatever the wall clock does."""
+    """Everything kept between two calls.
+
+    `primary` is the revision that the primary runs or is being brought to; `known` the promoted ones, newest first.
+    `clock_ms` is the machine's own time: it never goes back, whatever the wall clock does. `reason` says in words what
+    is being waited for. `outbox` holds actions whose results have not been seen. `signals_seen` are the ids of signals
+    that have been acted on, `emitted` numbers what goes out.
+    """
 
     phase: Phase = Phase.INITIALIZING
     primary: str | None = None
@@ -417,9 +454,10 @@ class State:
     canary_scale: CanaryScale = CanaryScale()
     outbox: tuple[Action, ...] = ()
     signals_seen: tuple[str, ...] = ()
+    emitted: int = 0
     clock_ms: int = 0
     wall_ms: Instant | None = None
-    since_ms: Instant = 0
+    since_ms: int = 0
     reason: str = ""
     version: Literal[1] = 1
 

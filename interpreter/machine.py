@@ -1,0 +1,163 @@
+"""The machine: a Program and a state in, the next state and what should be out. One pure function.
+
+Theory of operation. A rollout is in one of the phases of `interpreter.phases`, whose table says which may follow which.
+Each phase has a handler that looks once at the inputs and goes on as far as it can; `advance` calls handlers until
+nothing moves. Within *Progressing* the run's cursor (`Run.cursor.pc`) walks the Program's instructions, one file each
+in `interpreter.steps`. Control only ever goes forward, so every run ends, or waits for something that it names in
+`State.reason`.
+
+The machine keeps nothing but `State`, reads no clock, does no I/O, and never waits: where an answer is missing it puts
+a question into the `Step`, and the next call, with the answer in its `Inputs`, goes on from the same state. What has
+been decided is in the state before it is done (`interpreter.effects` has the order), so a crash at any moment loses
+nothing, and repeats at most an action whose key says that it is a repeat.
+
+Safety does not hang on the handlers' good behaviour alone: traffic is raised by two places only, `steps.route` and the
+promotion's failure, and every ending of a run sets the routing home first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from dsl.ir import Program
+from interpreter.life import initializing, resting, terminated, terminating, waiting
+from interpreter.progress import progressing
+from interpreter.promotion import finalising, promoting
+from interpreter.signals import ignore_strangers
+from interpreter.state import (
+    Action,
+    CallAction,
+    CanaryScale,
+    Desired,
+    EventAction,
+    Inputs,
+    Instant,
+    Outcome,
+    Phase,
+    Run,
+    State,
+    Step,
+)
+from interpreter.turn import MachineBug, Turn
+
+HANDLERS: Mapping[Phase, Callable[[Turn], bool]] = {
+    Phase.INITIALIZING: initializing,
+    Phase.INITIALIZED: resting,
+    Phase.WAITING: waiting,
+    Phase.PROGRESSING: progressing,
+    Phase.WAITING_PROMOTION: progressing,
+    Phase.PROMOTING: promoting,
+    Phase.FINALISING: finalising,
+    Phase.SUCCEEDED: resting,
+    Phase.FAILED: resting,
+    Phase.TERMINATING: terminating,
+    Phase.TERMINATED: terminated,
+}
+
+_MOST_LOOKS = 100
+_MOST_ATTEMPTS = 2
+_FULL = CanaryScale("full")
+_SUSPENDED = "suspended: the traffic stays as it is"
+
+
+def advance(program: Program, state: State, inputs: Inputs, now: Instant) -> Step:
+    """Look once at the world and say what follows.
+
+    Pure: the same arguments give the same `Step`, and no argument is changed. Total: it raises only for a bug of its
+    own (`MachineBug`). Call it again with the answers to `Step.questions`; perform the rest in the order of
+    `interpreter.effects.effects`.
+    """
+    turn = Turn(program, state, inputs, now)
+    _take_results(turn)
+    if inputs.deleted and state.phase is not Phase.TERMINATED:
+        terminating(turn)
+    elif inputs.suspended:
+        turn.because(_SUSPENDED)
+    else:
+        if state.reason == _SUSPENDED:
+            turn.because("")
+        if inputs.signals:
+            ignore_strangers(turn)
+        _look(turn)
+    return _step(turn)
+
+
+def _look(turn: Turn) -> None:
+    for _ in range(_MOST_LOOKS):
+        if not HANDLERS[turn.state.phase](turn):
+            return
+    raise MachineBug(f"no end of changes in phase {turn.state.phase}")
+
+
+# --- actions and their results ----------------------------------------------------------------------------------
+
+
+def _take_results(turn: Turn) -> None:
+    """Put results beside the calls that are waited for, and drop what has been done."""
+    if not turn.outbox:
+        return
+    if turn.inputs.restarted:
+        turn.outbox = [again for action in turn.outbox if (again := _again(action)) is not None]
+    results = turn.inputs.results
+    kept: list[Action] = []
+    failures: list[tuple[Action, str]] = []
+    for action in turn.outbox:
+        result = results.get(action.key)
+        if result is None:
+            kept.append(action)
+        elif isinstance(action, CallAction) and action.awaited:
+            kept.append(replace(action, result=result))
+        elif not result.ok:
+            failures.append((action, result.detail))
+    turn.outbox = kept
+    for action, why in failures:
+        _say_failed(turn, action, why)
+
+
+def _again(action: Action) -> Action | None:
+    """The action once more after a restart; None for a message that has been set out often enough."""
+    if isinstance(action, CallAction):
+        return action if action.result is not None else replace(action, attempts=action.attempts + 1)
+    return replace(action, attempts=action.attempts + 1) if action.attempts < _MOST_ATTEMPTS else None
+
+
+def _say_failed(turn: Turn, action: Action, why: str) -> None:
+    match action:
+        case CallAction(webhook=webhook):
+            turn.event("HandlerFailed", f"webhook `{webhook}` refused: {why}", warning=True)
+        case EventAction():
+            return
+        case _:
+            turn.event("MessageNotSent", f"channel `{action.channel}`: {why}", warning=True)
+
+
+# --- the answer -------------------------------------------------------------------------------------------------
+
+
+def _step(turn: Turn) -> Step:
+    outbox = tuple(turn.outbox)
+    wake = None if turn.wake is None else turn.now + max(0, turn.wake - turn.clock)
+    state = replace(turn.state, run=turn.run, outbox=outbox, clock_ms=turn.clock, wall_ms=turn.now)
+    actions = tuple(a for a in outbox if not (isinstance(a, CallAction) and a.result is not None))
+    return Step(state, _desired(turn, state), actions, tuple(turn.questions), wake)
+
+
+def _desired(turn: Turn, state: State) -> Desired:
+    """The whole picture that should hold, from the state alone."""
+    run, phase, routing = state.run, state.phase, state.routing
+    if phase is Phase.INITIALIZING:
+        return Desired(routing, state.primary, state.primary, _FULL)
+    if phase in (Phase.TERMINATING, Phase.TERMINATED):
+        released = phase is Phase.TERMINATED and turn.program.revert_on_delete
+        return Desired(routing, state.primary, turn.inputs.revision, state.canary_scale, released=released)
+    primary = state.primary
+    if run is not None and (phase is Phase.PROMOTING or run.outcome is Outcome.PROMOTION_FAILED):
+        primary = run.revision
+    if run is None or state.canary_scale.mode == "off":
+        return Desired(routing, primary)
+    return Desired(routing, primary, run.revision, state.canary_scale, baseline=_wants_baseline(turn, run))
+
+
+def _wants_baseline(turn: Turn, run: Run) -> bool:
+    return turn.program.baseline and run.outcome is None
