@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from dsl.suggest import closest, question
+
 if TYPE_CHECKING:
     from jinja2 import nodes
 
@@ -361,16 +363,8 @@ def _growth(node: nodes.Node) -> int:
 
 
 def _choices(name: str, known: frozenset[str]) -> str:
-    near = nearest(name, known)
-    return f"did you mean `{near}`?" if near else "there are " + ", ".join(f"`{word}`" for word in sorted(known))
-
-
-def nearest(name: str, known: frozenset[str]) -> str | None:
-    """The known word that was probably meant."""
-    from difflib import get_close_matches  # noqa: PLC0415 - only when something is wrong
-
-    found = get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.7)
-    return found[0] if found else None
+    near = closest(name, known)
+    return question(near) or "there are " + ", ".join(f"`{word}`" for word in sorted(known))
 
 
 def _find(text: str, pattern: str, line: int) -> tuple[int, int]:
@@ -399,15 +393,15 @@ def _offset_of_line(text: str, line: int) -> int:
 
 def _unknown(text: str, name: str, allowed: frozenset[str]) -> Problem:
     start, end = _find(text, rf"(?<![\w.]){re.escape(name)}(?!\w)", 1)
-    near = nearest(name, allowed)
+    near = closest(name, allowed)
     names = ", ".join(f"`{word}`" for word in sorted(allowed))
     return Problem(
         "RW502",
         start,
         end,
         f"there is no `{name}` in this template",
-        f"did you mean `{near}`?" if near else f"it may use {names}",
-        near or "",
+        question(near) or f"it may use {names}",
+        near[0] if near else "",
     )
 
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from dsl.jinja_check import QUERY_VARIABLES, Problem, inspect, nearest, render
+from dsl.jinja_check import QUERY_VARIABLES, Problem, inspect, render
+from dsl.suggest import closest, question
 
 MAX_DEPTH = 48
 MAX_OPERATORS = 96
@@ -62,7 +63,7 @@ def tokens(text: str) -> Iterator[Token]:
 
 @lru_cache(maxsize=1024)
 def check(text: str, unit: str, part: str, parameters: frozenset[str]) -> tuple[Problem, ...]:
-    """What is wrong with a query template that is itself well formed; `part` is `bad` or `total` of events, or empty."""
+    """What is wrong with the query in a well-formed template; `part` is `bad` or `total` of events, or empty."""
     words = list(tokens(text))
     if not words:
         return (Problem("RW505", 0, len(text), "this query is empty", "write PromQL between the quotes"),)
@@ -159,9 +160,8 @@ def _closing(_: re.Match[str], query: str, words: list[Token]) -> tuple[int, int
 
 def _unknown_function(found: re.Match[str], query: str, words: list[Token]) -> tuple[int, int, str, str]:
     name = found[1]
-    near = nearest(name, _FUNCTIONS)
     start, end = _word(name, query, words)
-    return start, end, f"PromQL has no function `{name}`", f"did you mean `{near}`?" if near else ""
+    return start, end, f"PromQL has no function `{name}`", question(closest(name, _FUNCTIONS))
 
 
 def _wants_range(found: re.Match[str], query: str, words: list[Token]) -> tuple[int, int, str, str]:
