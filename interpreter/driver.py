@@ -1,0 +1,214 @@
+"""The loop that carries a rollout out in real time, over any runtime.
+
+Theory of operation. One pass observes the world, calls `advance`, and does the effects in the order of
+`interpreter.effects`. What may take long (asking a provider, calling a webhook, sending a message) is never waited for
+in a pass: it runs as a task of its own, and its end is a reason for the next pass. So nothing that hangs can delay a
+rollback. Readiness is the exception: it comes from what the runtime already knows, is asked afresh in every pass, and
+is waited for.
+
+Between two passes the driver sleeps until the machine's `wake_at`, the end of a task, or `wake()`, which the runtime
+calls whenever the world changed. It keeps in memory only what a restart may lose: answers to questions still open,
+results not yet seen to be noted, and the latest state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any, Protocol
+
+from dsl.ir import Program
+from interpreter.effects import Arrange, Effect, Perform, Persist, Reroute, effects
+from interpreter.machine import advance
+from interpreter.state import (
+    Action,
+    ActionResult,
+    Answer,
+    ErrorAnswer,
+    GateAnswer,
+    GateQuestion,
+    Inputs,
+    Instant,
+    MetricQuestion,
+    Question,
+    Readiness,
+    ReadyQuestion,
+    Routing,
+    State,
+    Step,
+)
+
+
+class Runtime(Protocol):
+    """Where a rollout runs. Methods raise only for bugs and for trouble that ends the run; all else is an answer."""
+
+    def now(self) -> Instant:
+        """Milliseconds since the epoch."""
+
+    async def observe(self) -> Inputs:
+        """The world as it is: everything of `Inputs` but `answers`, `results` and `restarted`, which are the
+        driver's."""
+
+    async def ask(self, question: Question) -> Answer:
+        """Find out. Readiness questions must be answered from what is known, without delay."""
+
+    async def reroute(self, routing: Routing) -> None:
+        """Give the data plane this routing; when it returns, `observe` says so."""
+
+    async def persist(self, state: State) -> None:
+        """Keep the state; durable when it returns."""
+
+    async def arrange(self, desired: Any) -> None:
+        """Set workloads in motion towards the desired picture, without waiting for them."""
+
+    async def perform(self, action: Action) -> ActionResult:
+        """Do a once-only thing."""
+
+
+def _nothing(name: str) -> None:
+    del name
+
+
+class Driver:
+    """Runs one rollout. `state` is what was last persisted (or a new `State()`).
+
+    `boundary` is called with a name between any two effects: tests kill the process there.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        runtime: Runtime,
+        state: State,
+        *,
+        boundary: Callable[[str], None] | None = None,
+    ) -> None:
+        self.program = program
+        self.runtime = runtime
+        self.state = state
+        self._persisted = state
+        self._boundary = boundary or _nothing
+        self._answers: dict[str, Answer] = {}
+        self._results: dict[str, ActionResult] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._woken = asyncio.Event()
+        self._restarted = True
+
+    def wake(self) -> None:
+        """Look again at once: the world changed. Callable from the loop's own thread."""
+        self._woken.set()
+
+    async def run(self, until: Callable[[State], bool]) -> State:
+        """Go on until `until` says so of a state that has been persisted and acted on. Cancels what is still out."""
+        try:
+            while True:
+                self._woken.clear()
+                step, moved = await self.pass_once()
+                if moved:
+                    continue
+                if until(self.state):
+                    return self.state
+                await self._sleep(step.wake_at_ms)
+        finally:
+            await self._cancel_tasks()
+
+    async def pass_once(self) -> tuple[Step, bool]:
+        """One pass; whether it changed anything, so that another should follow at once."""
+        seen = await self.runtime.observe()
+        step = await self._advance(seen)
+        self._restarted = False
+        todo = effects(self._persisted, step, seen.routing)
+        self.state = step.state
+        for effect in todo:
+            self._boundary(type(effect).__name__)
+            await self._do(effect)
+        self._boundary("end of pass")
+        self._forget(step)
+        return step, any(isinstance(effect, Persist | Reroute) for effect in todo)
+
+    async def _advance(self, seen: Inputs) -> Step:
+        """Ask the machine, answering readiness on the way; other questions that are open are set off."""
+        ready: dict[str, Answer] = {}
+        while True:
+            inputs = replace(seen, answers={**self._answers, **ready}, results=self._results, restarted=self._restarted)
+            step = advance(self.program, self.state, inputs, self.runtime.now())
+            unanswered = [q for q in step.questions if isinstance(q, ReadyQuestion)]
+            if not unanswered:
+                self._set_off(step)
+                return step
+            for question in unanswered:
+                answer = await self.runtime.ask(question)
+                ready[question.key] = answer if isinstance(answer, Readiness) else Readiness(False, "not known")
+
+    def _set_off(self, step: Step) -> None:
+        for question in step.questions:
+            if not isinstance(question, ReadyQuestion):
+                self._spawn(question.key, self._answer(question))
+
+    async def _do(self, effect: Effect) -> None:
+        match effect:
+            case Reroute(routing):
+                await self.runtime.reroute(routing)
+            case Persist(state):
+                await self.runtime.persist(state)
+                self._persisted = state
+            case Arrange(desired):
+                await self.runtime.arrange(desired)
+            case Perform(action):
+                if action.key not in self._results:
+                    self._spawn(action.key, self._perform(action))
+
+    # --- tasks ------------------------------------------------------------------------------------------------
+
+    def _spawn(self, key: str, work: Coroutine[Any, Any, None]) -> None:
+        if key in self._tasks:
+            work.close()
+            return
+        task = asyncio.create_task(work)
+        self._tasks[key] = task
+        task.add_done_callback(lambda _: self._finished(key))
+
+    def _finished(self, key: str) -> None:
+        task = self._tasks.pop(key, None)
+        if task is not None and not task.cancelled():
+            task.result()
+        self._woken.set()
+
+    async def _answer(self, question: MetricQuestion | GateQuestion) -> None:
+        try:
+            self._answers[question.key] = await self.runtime.ask(question)
+        except Exception as error:  # a broken provider must not end the rollout
+            why = f"{type(error).__name__}: {error}"
+            failed = GateAnswer(False, why) if isinstance(question, GateQuestion) else ErrorAnswer(why)
+            self._answers[question.key] = failed
+
+    async def _perform(self, action: Action) -> None:
+        try:
+            self._results[action.key] = await self.runtime.perform(action)
+        except Exception as error:  # nor must a broken channel
+            self._results[action.key] = ActionResult(False, f"{type(error).__name__}: {error}")
+
+    def _forget(self, step: Step) -> None:
+        """Drop answers and results that the state no longer asks for, and tasks that nobody waits for."""
+        wanted = {question.key for question in step.questions}
+        wanted |= {action.key for action in step.state.outbox}
+        if not step.questions:
+            self._answers.clear()
+        self._results = {key: result for key, result in self._results.items() if key in wanted}
+        for key, task in list(self._tasks.items()):
+            if key not in wanted:
+                task.cancel()
+
+    async def _sleep(self, wake_at_ms: Instant | None) -> None:
+        delay = None if wake_at_ms is None else max(0, wake_at_ms - self.runtime.now()) / 1000
+        try:
+            await asyncio.wait_for(self._woken.wait(), delay)
+        except TimeoutError:
+            return
+
+    async def _cancel_tasks(self) -> None:
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
