@@ -1,0 +1,24 @@
+"""`rollway lint` of one file, from nothing: the CPU time of the whole process, interpreter start and imports included."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from bench.child import rollway, typical
+from bench.figure import Figure, show
+
+TIMES = 15
+
+
+def figures() -> Iterator[Figure]:
+    bare = typical([sys.executable, "-c", "pass"], TIMES)
+    yield Figure("python that does nothing, CPU", bare.cpu_ms, "ms")
+    for name in ("canary", "everything"):
+        lint = typical(rollway("lint", f"examples/{name}.rollout"), TIMES)
+        yield Figure(f"lint {name}.rollout, cold, CPU", lint.cpu_ms, "ms", limit=300)
+        yield Figure(f"lint {name}.rollout, cold, peak memory", lint.peak_mb, "MB")
+
+
+if __name__ == "__main__":
+    sys.exit(0 if show(figures()) else 1)

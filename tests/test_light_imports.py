@@ -1,0 +1,49 @@
+"""The commands that people wait for must not load what they do not need.
+
+`lint`, `fmt` and `plan` never load a cluster client, an HTTP client or a provider's SDK, and `lint` is held to less
+still. Each command runs in a process of its own, and tells what it had loaded when it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+POLICY = str(ROOT / "examples" / "canary.rollout")
+CLIENTS = {"aiohttp", "boto3", "httpx", "kubernetes", "prometheus_api_client", "requests"}
+HEAVY = {"asyncio", "lark", "pydantic", "rich", "structlog"}
+
+PROBE = """
+import json, sys
+from rollway.__main__ import main
+sys.argv = ["rollway", *sys.argv[1:]]
+try:
+    main()
+    status = 0
+except SystemExit as end:
+    status = end.code or 0
+print(json.dumps([status, sorted({name.partition(".")[0] for name in sys.modules})]), file=sys.stderr)
+"""
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    status, modules = json.loads(done.stderr.splitlines()[-1])
+    assert status == 0, done.stdout + done.stderr
+    return set(modules)
+
+
+@pytest.mark.parametrize("arguments", [("lint", POLICY), ("fmt", "--check", POLICY), ("plan", POLICY)])
+def test_no_client_of_anything_is_loaded(arguments: tuple[str, ...]) -> None:
+    assert not loaded_by(*arguments) & CLIENTS
+
+
+def test_lint_loads_nothing_that_is_slow_to_load() -> None:
+    assert not loaded_by("lint", POLICY) & HEAVY
