@@ -102,10 +102,12 @@ def _value(text: str, kind: Any) -> Any:
 def _place(words: list[str], arguments: list[_Taken]) -> dict[str, Any] | None:
     if not words:
         return {}
-    if len(arguments) != 1 or (arguments[0].kind is str and len(words) > 1):
+    if len(arguments) != 1:
         return None
     only = arguments[0]
-    return {only.name: words[0] if only.kind in (str, str | None) and len(words) == 1 else words}
+    if only.kind in (list[str], list[str] | None):
+        return {only.name: words}
+    return {only.name: words[0]} if len(words) == 1 else None
 
 
 def _missing(command: Command, values: dict[str, Any]) -> bool:
