@@ -191,31 +191,44 @@ def every_ms(program: ir.Program, analysis: str | None) -> int:
     return found.every_ms if found is not None else 60_000
 
 
-def least_ms(program: ir.Program, index: int) -> int:
-    """The shortest time that an instruction can take."""
+def least_ms(program: ir.Program, index: int, since_route_ms: int) -> int:
+    """The shortest time that an instruction can take, so long after the traffic was last changed."""
     match program.code[index]:
-        case ir.HoldOp() as hold if hold.duration_ms is not None:
-            return hold.duration_ms
         case ir.HoldOp() as hold:
-            checks = max(0, (hold.checks or 0) - (1 if hold.at_once else 0))
-            return checks * every_ms(program, hold.analysis)
+            return _least_hold(program, hold, since_route_ms)
         case ir.PauseOp() as pause:
             return pause.duration_ms or 0
         case _:
             return 0
 
 
+def _least_hold(program: ir.Program, hold: ir.HoldOp, since_route_ms: int) -> int:
+    """As the machine has it: the first check after one interval, none within the warm-up, and one at the least."""
+    every, duration = every_ms(program, hold.analysis), hold.duration_ms
+    if hold.analysis is None:
+        return (duration or 0) + (hold.checks or 0) * every
+    first = 0 if hold.at_once else every if duration is None else min(duration, every)
+    missing = program.analyses[hold.analysis].warm_up_ms - since_route_ms - first if hold.analysis else 0
+    if missing > 0:
+        first += -(-missing // every) * every
+    checks = hold.checks if duration is None else (duration - first) // every + 1
+    return max(duration or 0, first + (max(1, checks or 1) - 1) * every)
+
+
 def earliest_ms(program: ir.Program) -> tuple[int | None, ...]:
     """How soon after the first instruction each one can begin; None for those that cannot be reached."""
     times: list[int | None] = [None] * len(program.code)
+    raised: list[int] = [0] * len(program.code)
     if times:
         times[0] = 0
     for index, begins in enumerate(times):
         if begins is None:
             continue
-        ends = begins + least_ms(program, index)
+        last = begins if isinstance(program.code[index], ir.RouteOp) else raised[index]
+        ends = begins + least_ms(program, index, begins - last)
         for following in successors(program, index):
             known = times[following]
+            raised[following] = last if known is None else min(raised[following], last)
             times[following] = ends if known is None else min(known, ends)
     return tuple(times)
 
