@@ -1,4 +1,4 @@
-"""`rollway lint` of one file, from nothing: the CPU time of the whole process, interpreter start and imports included."""
+"""`rollway lint` of one file, from nothing: CPU time of the process, with the start of Python and all imports."""
 
 from __future__ import annotations
 
