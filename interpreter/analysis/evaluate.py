@@ -93,7 +93,7 @@ class Shown(NamedTuple):
 
     name: str
     read: Reader
-    unit: Unit
+    form: show.Formatter
 
 
 class Clause(NamedTuple):
@@ -215,14 +215,12 @@ class Compiler:
                 return too_few(guards, look) or truth
             return truth
 
-        unit = unit_of(self._program, left)
-        if unit is Unit.NUMBER:
-            unit = unit_of(self._program, right)
+        form = show.formatter(unit_of(self._program, Func("min", (left, right))))
 
         def explain(look: Look, truth: bool) -> str:
-            sides = [text(read(look), unit) for read in (read_left, read_right)]
+            sides = [text(read(look), form) for read in (read_left, read_right)]
             if sides[0] == sides[1]:
-                sides = [text(read(look), unit, show.EXACT) for read in (read_left, read_right)]
+                sides = [text(read(look), form, show.EXACT) for read in (read_left, read_right)]
             return f"{sides[0]} {cmp} {sides[1]} {'holds' if truth else 'does not hold'}"
 
         return decide, explain
@@ -234,8 +232,8 @@ class Compiler:
     def _show(self, expr: Expr) -> None:
         match expr:
             case Measure():
-                name = named(label(expr), expr.arm)
-                self._shown[name] = Shown(name, self.reader(expr), unit_of(self._program, expr))
+                form = show.formatter(unit_of(self._program, expr))
+                self._shown[_memory_key(expr)] = Shown(named(label(expr), expr.arm), self.reader(expr), form)
             case Arith(operands=operands) | Func(args=operands):
                 for operand in operands:
                     self._show(operand)
@@ -291,19 +289,39 @@ class Compiler:
         window_ms = measure.window_ms if scope.window_ms is None else scope.window_ms
         metric = self._program.metrics[measure.metric]
         if metric.expr is not None and measure.part == "value":
-            return self.reader(metric.expr, Scope(arm, window_ms))
-        leaf = self.leaf(measure.metric, arm, window_ms)
-        self._leaves[leaf] = None
-        match measure.part:
-            case "value":
-                return _value(leaf)
-            case "rate" | "total" | "bad" as part:
-                return _events(leaf, part)
-            case "quantile":
-                return _quantile(leaf, measure.q if measure.q is not None else 0.5)
+            read = self.reader(metric.expr, Scope(arm, window_ms))
+        else:
+            leaf = self.leaf(measure.metric, arm, window_ms)
+            self._leaves[leaf] = None
+            read = _leaf_reader(leaf, measure)
+        return _remembered(_memory_key(measure), read) if scope is AS_WRITTEN else read
 
 
 # --- leaves -----------------------------------------------------------------------------------------------------
+
+
+def _memory_key(measure: Measure) -> str:
+    return f"{measure.window_ms}:{named(label(measure), measure.arm)}"
+
+
+def _remembered(key: str, read: Reader) -> Reader:
+    def recall(look: Look) -> Quantity:
+        found = look.seen.get(key)
+        if found is None:
+            found = look.seen[key] = read(look)
+        return found
+
+    return recall
+
+
+def _leaf_reader(leaf: Leaf, measure: Measure) -> Reader:
+    match measure.part:
+        case "value":
+            return _value(leaf)
+        case "rate" | "total" | "bad" as part:
+            return _events(leaf, part)
+        case "quantile":
+            return _quantile(leaf, measure.q if measure.q is not None else 0.5)
 
 
 def _value(leaf: Leaf) -> Reader:
@@ -395,12 +413,10 @@ def unit_of(program: Program, expr: Expr) -> Unit:
             assert_never(expr)
 
 
-def text(quantity: Quantity, unit: Unit, digits: int = 4) -> str:
+def text(quantity: Quantity, form: show.Formatter, digits: int = show.DIGITS) -> str:
     """What an expression came to, in words."""
-    match quantity:
-        case Bounds(low, high):
-            return show.interval(low, high, unit)
-        case Missing(gap):
-            return "error" if gap is Gap.ERROR else "no data"
-        case _:
-            return show.quantity(quantity, unit, digits)
+    if isinstance(quantity, float):
+        return form(quantity, digits)
+    if isinstance(quantity, Bounds):
+        return show.interval(quantity.low, quantity.high, form)
+    return "error" if quantity.gap is Gap.ERROR else "no data"

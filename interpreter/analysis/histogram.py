@@ -22,8 +22,8 @@ class Quantile(NamedTuple):
 
 
 def total(buckets: Buckets) -> float:
-    """How many observations there are. Bounds ascend, so that the last bucket holds them all."""
-    return max((count for _, count in buckets), default=0.0)
+    """How many observations there are: the last bucket, whose bound is infinity, holds them all."""
+    return buckets[-1][1] if buckets else 0.0
 
 
 def quantile(buckets: Buckets, q: float) -> Quantile | None:
@@ -38,7 +38,7 @@ def quantile(buckets: Buckets, q: float) -> Quantile | None:
     rank = q * whole
     below, lower = 0.0, 0.0
     for index, (upper, count) in enumerate(buckets):
-        if math.isinf(upper):
+        if upper == math.inf:
             break
         count = max(count, below)
         if count >= rank and count > 0:
@@ -60,6 +60,6 @@ def slower(buckets: Buckets) -> dict[float, float]:
     most = 0.0
     for upper, count in buckets:
         most = max(most, count)
-        if not math.isinf(upper):
-            above[upper] = whole - most
+        if upper != math.inf:
+            above[upper] = max(0.0, whole - most)
     return above

@@ -16,7 +16,10 @@ from interpreter.state import Answer, CheckResult, Events, Instant, MetricQuesti
 
 Evidence = Mapping[str, Mapping[str, float | list[float]]]
 
-SEVERITY = (Verdict.ABORT, Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.PASS)
+PASS, FAIL, ABORT = Verdict.PASS, Verdict.FAIL, Verdict.ABORT
+ERROR, INCONCLUSIVE, NO_DATA = Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NO_DATA
+
+SEVERITY = (ABORT, FAIL, ERROR, INCONCLUSIVE)
 
 
 class Judgement(NamedTuple):
@@ -84,32 +87,40 @@ def judge(
 ) -> Judgement:
     """One check, judged. Every question must have been answered."""
     prepared = _prepare(program, analysis)
-    look = Look(answers, str(at_ms))
+    look = Look(answers, at_ms, {})
     effects = []
     results = []
     for line in prepared.lines:
         result, effect = _judge_line(line, look)
         results.append(result)
         effects.append(effect)
-    verdict = next(verdict for verdict in SEVERITY if verdict in effects or verdict is Verdict.PASS)
+    verdict = _gravest(effects)
     return Judgement(verdict, tuple(results), evidence, False)
+
+
+def _gravest(effects: list[Verdict]) -> Verdict:
+    for verdict in SEVERITY:
+        for effect in effects:
+            if effect is verdict:
+                return verdict
+    return PASS
 
 
 def _judge_line(line: Line, look: Look) -> tuple[CheckResult, Verdict]:
     """The line as shown, and its effect on the whole."""
     truth = line.clause.decide(look)
     verdict, effect, detail = _outcome(line, truth, look)
-    values = tuple([(shown.name, text(shown.read(look), shown.unit)) for shown in line.clause.shown])
+    values = tuple([(shown.name, text(shown.read(look), shown.form)) for shown in line.clause.shown])
     result = CheckResult(line.words, line.kind, verdict, values, detail)
-    return result, Verdict.PASS if line.kind == "observe" else effect
+    return result, PASS if line.kind == "observe" else effect
 
 
 def _outcome(line: Line, truth: Truth, look: Look) -> tuple[Verdict, Verdict, str]:
     if isinstance(truth, Missing):
         return _gap(truth)
     if truth is (line.kind != "abort"):
-        return Verdict.PASS, Verdict.PASS, ""
-    verdict = Verdict.ABORT if line.kind == "abort" else Verdict.FAIL
+        return PASS, PASS, ""
+    verdict = ABORT if line.kind == "abort" else FAIL
     return verdict, verdict, "; ".join([line.clause.explain(look, truth), *_counts(line, look)])
 
 
@@ -117,17 +128,17 @@ def _gap(missing: Missing) -> tuple[Verdict, Verdict, str]:
     reason = missing.reason
     match missing.gap:
         case Gap.FAIL:
-            return Verdict.NO_DATA, Verdict.FAIL, f"{reason}; no data counts as a failure here"
+            return NO_DATA, FAIL, f"{reason}; no data counts as a failure here"
         case Gap.PASS:
-            return Verdict.PASS, Verdict.PASS, f"{reason}; this metric may be without data"
+            return PASS, PASS, f"{reason}; this metric may be without data"
         case Gap.SKIP:
-            return Verdict.NO_DATA, Verdict.PASS, f"{reason}; without data this check takes no part"
+            return NO_DATA, PASS, f"{reason}; without data this check takes no part"
         case Gap.HOLD:
-            return Verdict.NO_DATA, Verdict.INCONCLUSIVE, f"{reason}; the rollout waits for data"
+            return NO_DATA, INCONCLUSIVE, f"{reason}; the rollout waits for data"
         case Gap.UNSURE:
-            return Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE, reason
+            return INCONCLUSIVE, INCONCLUSIVE, reason
         case Gap.ERROR:
-            return Verdict.ERROR, Verdict.ERROR, reason
+            return ERROR, ERROR, reason
 
 
 def _counts(line: Line, look: Look) -> list[str]:
@@ -150,9 +161,9 @@ def decide(
 ) -> tuple[bool | None, str, tuple[tuple[str, str], ...]]:
     """Whether a branch's condition holds (None: it cannot be known), why, and the values seen."""
     clause = Compiler(program).clause(condition)
-    look = Look(answers, str(at_ms), dict.fromkeys((), False))
+    look = Look(answers, at_ms, {})
     truth = clause.decide(look)
-    values = tuple((shown.name, text(shown.read(look), shown.unit)) for shown in clause.shown)
+    values = tuple((shown.name, text(shown.read(look), shown.form)) for shown in clause.shown)
     if isinstance(truth, Missing):
         return None, truth.reason, values
     return truth, clause.explain(look, truth), values

@@ -9,11 +9,12 @@ of its own missing data.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Literal, NamedTuple
 
-from interpreter.state import Answer
+from interpreter.state import Answer, Instant
 
 Operator = Literal["+", "-", "*", "/"]
 Cmp = Literal["<", "<=", ">", ">=", "==", "!="]
@@ -53,12 +54,19 @@ Quantity = float | Bounds | Missing
 Truth = bool | Missing
 
 
-class Look(NamedTuple):
-    """All that one check sees: the answers, the end of their keys, and what the statistical checks came to."""
+class Look:
+    """All that one check sees: the answers, the end of their keys, and what the statistical checks came to.
 
-    answers: Mapping[str, Answer]
-    suffix: str
-    rulings: Mapping[str, Truth] = {}
+    `seen` remembers what measures came to: each is wanted twice, to decide and to show.
+    """
+
+    __slots__ = ("answers", "rulings", "seen", "suffix")
+
+    def __init__(self, answers: Mapping[str, Answer], at_ms: Instant, rulings: Mapping[str, Truth]) -> None:
+        self.answers = answers
+        self.suffix = str(at_ms)
+        self.rulings = rulings
+        self.seen: dict[str, Quantity] = {}
 
 
 Reader = Callable[[Look], Quantity]
@@ -84,21 +92,23 @@ def finite(value: float) -> Quantity:
     return Missing(Gap.FAIL, "not a number" if math.isnan(value) else "infinite")
 
 
-def combine(operator: Operator, left: Quantity, right: Quantity) -> Quantity:
+PLAIN: Mapping[Operator, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
+
+
+def combine(sign: Operator, left: Quantity, right: Quantity) -> Quantity:
     """One arithmetic operation."""
     if isinstance(left, Missing) or isinstance(right, Missing):
         return worst(left, right)
     if isinstance(left, Bounds) or isinstance(right, Bounds):
-        return _combine_bounds(operator, bounds(left), bounds(right))
-    match operator:
-        case "+":
-            return finite(left + right)
-        case "-":
-            return finite(left - right)
-        case "*":
-            return finite(left * right)
-        case "/":
-            return finite(left / right) if right else Missing(Gap.FAIL, "division by zero")
+        return _combine_bounds(sign, bounds(left), bounds(right))
+    if sign == "/" and right == 0:
+        return Missing(Gap.FAIL, "division by zero")
+    return finite(PLAIN[sign](left, right))
 
 
 def bounds(value: float | Bounds) -> Bounds:
@@ -106,9 +116,9 @@ def bounds(value: float | Bounds) -> Bounds:
     return value if isinstance(value, Bounds) else Bounds(value, value, "")
 
 
-def _combine_bounds(operator: Operator, left: Bounds, right: Bounds) -> Quantity:
+def _combine_bounds(sign: Operator, left: Bounds, right: Bounds) -> Quantity:
     why = left.why or right.why
-    match operator:
+    match sign:
         case "+":
             return Bounds(left.low + right.low, left.high + right.high, why)
         case "-":
@@ -174,19 +184,17 @@ def compare(cmp: Cmp, left: Quantity, right: Quantity) -> Truth:
         return worst(left, right)
     if isinstance(left, Bounds) or isinstance(right, Bounds):
         return _compare_bounds(cmp, bounds(left), bounds(right))
-    match cmp:
-        case "<=":
-            return at_most(left, right)
-        case ">=":
-            return at_most(right, left)
-        case "<":
-            return below(left, right)
-        case ">":
-            return below(right, left)
-        case "==":
-            return same(left, right)
-        case "!=":
-            return not same(left, right)
+    return NUMBERS[cmp](left, right)
+
+
+NUMBERS: Mapping[Cmp, Callable[[float, float], bool]] = {
+    "<=": at_most,
+    ">=": lambda left, right: at_most(right, left),
+    "<": below,
+    ">": lambda left, right: below(right, left),
+    "==": same,
+    "!=": lambda left, right: not same(left, right),
+}
 
 
 def _compare_bounds(cmp: Cmp, left: Bounds, right: Bounds) -> Truth:
