@@ -11,7 +11,7 @@ from importlib import import_module
 
 from rollway.commands import COMMANDS
 from rollway.exit_codes import ExitCode
-from rollway.terminal import Stop, reason, say
+from rollway.terminal import OutputClosed, Stop, reason, say
 
 REPORT = "https://github.com/rollway/rollway/issues"
 TRACEBACK = "ROLLWAY_TRACEBACK"
@@ -26,7 +26,7 @@ def main(line: list[str] | None = None) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, OutputClosed):
         _close_output()
         return ExitCode.BROKEN_PIPE
     except Stop as stop:

@@ -17,7 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from rollway.commands import COMMANDS
 from rollway.exit_codes import ExitCode
 from rollway.parameters import Argument, Option
-from rollway.terminal import Stop
+from rollway.terminal import OutputClosed, Stop
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -64,7 +64,10 @@ def translated(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def call(**values: Any) -> Any:
-        return command(**values)
+        try:
+            return command(**values)
+        except BrokenPipeError as closed:
+            raise OutputClosed from closed
 
     vars(call).update(__signature__=signature.replace(parameters=parameters))
     call.__annotations__ = {one.name: one.annotation for one in parameters}
@@ -130,6 +133,10 @@ def run(line: list[str]) -> int:
         code = build().main(args=line, prog_name="rollway", standalone_mode=False)
     except typer.Abort:
         return ExitCode.INTERRUPTED
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):
+            raise OutputClosed from end
+        raise
     except Exception as error:
         if not (hasattr(error, "format_message") and hasattr(error, "exit_code")):
             raise

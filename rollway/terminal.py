@@ -25,6 +25,10 @@ class Stop(Exception):
         self.code = code
 
 
+class OutputClosed(Exception):
+    """Whoever read standard output has gone. Not an `OSError`, so that nobody on the way takes it for one of a file."""
+
+
 def wants_colour(stream: TextIO) -> bool:
     """Whether this stream is to be coloured."""
     if os.environ.get("NO_COLOR"):
