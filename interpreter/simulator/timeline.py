@@ -13,7 +13,7 @@ from interpreter.simulator.inversion import name, unit_of
 from interpreter.simulator.quantities import shown
 from interpreter.simulator.scenario import Scenario
 from interpreter.simulator.telemetry import Chosen
-from interpreter.state import CallAction, CheckRecord, EventAction, NotifyAction, Outcome, Phase, State
+from interpreter.state import CallAction, CheckRecord, EventAction, NotifyAction, Outcome, Phase, Run, State, Verdict
 
 if TYPE_CHECKING:
     from interpreter.simulator.world import World
@@ -27,6 +27,7 @@ _ENDS: dict[Outcome, End] = {
     Outcome.PROMOTION_FAILED: "promotion_failed",
     Outcome.REVERTED: "reverted",
 }
+_FAILED = (Verdict.FAIL, Verdict.ABORT)
 _SAID_ELSEWHERE = frozenset({"CheckFailed", "CheckNotMade", "CheckInconclusive", "TrafficRouted"})
 
 
@@ -129,13 +130,17 @@ class Recorder:
 
     # --- what is written down ---------------------------------------------------------------------------------
 
-    def _add(self, world: World, kind: Kind, text: str, *, bad: bool = False, check: CheckRecord | None = None) -> None:
-        routing, run = world.routing or HOME, self.state.run
-        step = run.cursor.pc if run is not None else -1
-        weight = routing.weight
-        if check is not None:
-            step, weight = check.step, check.weight
-        self.moments.append(Moment(world.at_ms, kind, step, weight, routing.mirror, text, bad, check))
+    def _add(
+        self, world: World, kind: Kind, text: str, *, bad: bool = False, at: tuple[int, float] | None = None
+    ) -> None:
+        """`at` is the step and the weight, where they are not those of the moment."""
+        routing = world.routing or HOME
+        step, weight = (self._place(), routing.weight) if at is None else at
+        self.moments.append(Moment(world.at_ms, kind, step, weight, routing.mirror, text, bad))
+
+    def _place(self) -> int:
+        run = self.state.run
+        return -1 if run is None else run.cursor.pc
 
     def _check(self, world: World, state: State) -> None:
         run = state.run
@@ -143,7 +148,9 @@ class Recorder:
             return
         self.checks = (run.number, run.iterations)
         record = run.last_check
-        self._add(world, "check", record.verdict.value, bad=record.verdict.value in ("fail", "abort"), check=record)
+        self._enter(world, run, record.step, record.weight)
+        self._add(world, "check", record.verdict.value, bad=record.verdict in _FAILED, at=(record.step, record.weight))
+        self.moments[-1] = self.moments[-1]._replace(check=record)
 
     def _actions(self, world: World) -> None:
         fresh, self.told = world.performed[self.told :], len(world.performed)
@@ -154,18 +161,34 @@ class Recorder:
                         said = "accepts" if ok else "refuses"
                         self._add(world, "call", f"webhook `{action.webhook}` {said}", bad=not ok)
                 case EventAction():
-                    if action.reason not in _SAID_ELSEWHERE:
-                        self._add(world, "event", action.message, bad=action.warning)
+                    self._event(world, action)
                 case NotifyAction():
                     self._add(world, "message", f"message to `{action.channel}`: {_first_line(action.template)}")
 
+    def _event(self, world: World, action: EventAction) -> None:
+        """An event, at the step and the weight that the run's record has for it."""
+        run = self.state.run
+        found = None
+        for entry in reversed(run.log if run is not None else ()):
+            if (entry.what, entry.text) == (action.reason, action.message):
+                found = (entry.step, entry.weight)
+                break
+        if run is not None and found is not None:
+            self._enter(world, run, *found)
+        if action.reason not in _SAID_ELSEWHERE:
+            self._add(world, "event", action.message, bad=action.warning, at=found)
+
     def _step(self, world: World, state: State) -> None:
         run = state.run
-        if run is None or run.outcome is not None or (run.number, run.cursor.pc) == self.place:
+        if run is not None and run.outcome is None:
+            self._enter(world, run, run.cursor.pc, (world.routing or HOME).weight)
+
+    def _enter(self, world: World, run: Run, step: int, weight: float) -> None:
+        """Say that the rollout has come to a step, once."""
+        if (run.number, step) <= self.place or not 0 <= step < len(self.program.code):
             return
-        self.place = (run.number, run.cursor.pc)
-        if 0 <= run.cursor.pc < len(self.program.code):
-            self._add(world, "step", step_text(self.program, run.cursor.pc))
+        self.place = (run.number, step)
+        self._add(world, "step", step_text(self.program, step), at=(step, weight))
 
     def _level(self, world: World) -> None:
         routing, run = world.routing or HOME, self.state.run

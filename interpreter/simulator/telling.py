@@ -1,0 +1,240 @@
+"""A simulated rollout as text for people and as JSON for tools.
+
+Checks that pass one after another at the same step are told in one line, with the values of the last of them; in the
+JSON each stands by itself. No colours: the same bytes everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from dsl.ir import Program
+from interpreter.simulator.power import drawn
+from interpreter.simulator.quantities import duration
+from interpreter.simulator.scenario import zone
+from interpreter.simulator.timeline import Moment, Story
+from interpreter.state import CheckRecord, CheckResult, Verdict
+
+_BAR = 10
+_MOST_VALUES = 4
+_MARKS = {"world": "*", "step": ">", "check": "✓", "event": " ", "call": " ", "message": " "}
+_DECISIVE = (Verdict.ABORT, Verdict.FAIL, Verdict.ERROR, Verdict.NO_DATA, Verdict.INCONCLUSIVE)
+_WORDS = {
+    Verdict.FAIL: "fails",
+    Verdict.ABORT: "aborts",
+    Verdict.ERROR: "could not be made",
+    Verdict.NO_DATA: "has no data",
+    Verdict.INCONCLUSIVE: "says nothing yet",
+}
+
+
+class Line(NamedTuple):
+    """One line of a timeline."""
+
+    at_ms: int
+    mark: str
+    weight: float
+    mirror: float
+    text: str
+
+
+def text(story: Story) -> str:
+    """The whole story: what it is about, what was assumed, what happened, how it ended."""
+    parts = [*_head(story), "", *_table(list(lines(story.program, story.moments))), "", outcome(story), *why(story)]
+    return "\n".join(parts) + "\n"
+
+
+def _head(story: Story) -> Iterator[str]:
+    program, scenario = story.program, story.scenario
+    start = datetime.fromtimestamp(scenario.start_ms / 1000, zone(program))
+    yield f"{program.name} in {program.namespace}: {scenario.title}, from {start:%a %H:%M} {start.tzname()}"
+    if story.chosen:
+        yield "chosen: " + ", ".join(f"{each.what} = {each.value}" for each in story.chosen)
+
+
+def bar(weight: float) -> str:
+    """A share of traffic as a bar of ten cells; a share that is not nothing shows."""
+    full = round(weight / 100 * _BAR)
+    cells = max(full, 1) if weight > 0 else 0
+    return "█" * cells + "·" * (_BAR - cells)
+
+
+def _table(found: Sequence[Line]) -> Iterator[str]:
+    times = [duration(line.at_ms) for line in found]
+    wide = max((len(time) for time in times), default=0)
+    for time, line in zip(times, found, strict=True):
+        mirrored = f" +{line.mirror:g}% mirrored" if line.mirror else ""
+        yield f"{time:>{wide}}  {bar(line.weight)} {line.weight:>4g}%{mirrored}  {line.mark} {line.text}".rstrip()
+
+
+def timeline(program: Program, moments: Sequence[Moment]) -> str:
+    """Some moments as a table."""
+    return "\n".join(_table(list(lines(program, moments))))
+
+
+def lines(program: Program, moments: Sequence[Moment]) -> Iterator[Line]:
+    """The moments, passing checks of one step in one line, and steps of one statement told once."""
+    run: list[Moment] = []
+    last_step = -1
+    for moment in moments:
+        if run and not _goes_on(run[-1], moment):
+            yield _passed(run)
+            run = []
+        if _passes(moment):
+            run.append(moment)
+        elif moment.kind != "step" or _worth_telling(program, last_step, moment.step):
+            yield _line(program, moment)
+        if moment.kind == "step":
+            last_step = moment.step
+    if run:
+        yield _passed(run)
+
+
+def _passes(moment: Moment) -> bool:
+    return moment.check is not None and moment.check.verdict is Verdict.PASS
+
+
+def _goes_on(last: Moment, moment: Moment) -> bool:
+    return _passes(moment) and (moment.step, moment.weight) == (last.step, last.weight)
+
+
+def _worth_telling(program: Program, last: int, step: int) -> bool:
+    """Whether a step is another statement than the last, or changes the traffic."""
+    if not (0 <= last < len(program.spans) and 0 <= step < len(program.spans)):
+        return True
+    return program.spans[last] != program.spans[step] or program.code[step].op == "route"
+
+
+def _passed(run: Sequence[Moment]) -> Line:
+    first, last = run[0], run[-1]
+    record = last.check
+    many = "check passes" if len(run) == 1 else f"{len(run)} checks pass, to {duration(last.at_ms)}"
+    seen = _values(record) if record is not None else ""
+    return Line(first.at_ms, "✓", last.weight, last.mirror, many + (f": {seen}" if seen else ""))
+
+
+def _values(record: CheckRecord) -> str:
+    found = list(dict.fromkeys(value for result in record.results for value in result.values))
+    shown = [f"{name} {value}" for name, value in found[:_MOST_VALUES]]
+    more = len(found) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _line(program: Program, moment: Moment) -> Line:
+    mark = ("!" if moment.kind == "event" else "✗") if moment.bad else _MARKS.get(moment.kind, " ")
+    words = moment.text
+    if moment.check is not None:
+        mark = mark if moment.bad else "?"
+        words = _judged(moment.check)
+    elif moment.kind == "step":
+        words = f"{moment.step + 1}/{len(program.code)} {moment.text}"
+    return Line(moment.at_ms, mark, moment.weight, moment.mirror, words)
+
+
+def _judged(record: CheckRecord) -> str:
+    told = [_told(result) for result in decisive(record)]
+    return f"check {_WORDS.get(record.verdict, record.verdict.value)}: " + "; ".join(told)
+
+
+def _told(result: CheckResult) -> str:
+    values = ", ".join(f"{name} is {value}" for name, value in result.values)
+    return ": ".join(part for part in (f"`{result.text}`", values, result.detail) if part)
+
+
+def decisive(record: CheckRecord) -> tuple[CheckResult, ...]:
+    """The lines of a check that made it what it is."""
+    graver = [verdict for verdict in _DECISIVE if any(_counts(result, verdict) for result in record.results)]
+    return tuple(result for result in record.results if graver and _counts(result, graver[0]))
+
+
+def _counts(result: CheckResult, verdict: Verdict) -> bool:
+    return result.verdict is verdict and result.kind != "observe"
+
+
+def outcome(story: Story) -> str:
+    """How it ended, in one line."""
+    ended = duration(story.last_ms if story.ended_ms is None else story.ended_ms)
+    match story.outcome:
+        case "promoted":
+            return f"promoted after {ended}"
+        case "rolled_back":
+            return f"rolled back after {ended}: {story.reason}"
+        case "waiting":
+            return f"waiting at {ended}: {story.reason or 'for somebody'}"
+        case "running":
+            return f"still running at {ended}" + (f": {story.reason}" if story.reason else "")
+        case _:
+            return f"{story.outcome.replace('_', ' ')} after {ended}: {story.reason}"
+
+
+def why(story: Story) -> list[str]:
+    """For an end that a check decided: its lines with each value under its name."""
+    record = last_bad(story)
+    if story.outcome in ("promoted", "waiting") or record is None:
+        return []
+    return ["", *assertion(story, record)]
+
+
+def last_bad(story: Story) -> CheckRecord | None:
+    """The last check that did not pass."""
+    records = (moment.check for moment in reversed(story.moments) if moment.check is not None)
+    return next((record for record in records if record.verdict is not Verdict.PASS), None)
+
+
+def assertion(story: Story, record: CheckRecord) -> Iterator[str]:
+    """A check that did not pass, drawn."""
+    count = len(story.program.code)
+    at = duration(record.at_ms - story.scenario.start_ms)
+    words = _WORDS.get(record.verdict, record.verdict.value)
+    yield f"check {words} at step {record.step + 1} of {count}, {at} into the rollout, canary at {record.weight:g}%"
+    for result in decisive(record):
+        yield from (f"    {row}" for row in drawn(result.text, result.values))
+        if result.detail:
+            yield f"    {result.detail}"
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------
+
+
+def data(story: Story) -> dict[str, Any]:
+    """The story as plain JSON data."""
+    return {
+        "rollout": story.program.name,
+        "namespace": story.program.namespace,
+        "scenario": story.scenario.title,
+        "start_ms": story.scenario.start_ms,
+        "outcome": story.outcome,
+        "reason": story.reason,
+        "ended_ms": story.ended_ms,
+        "last_ms": story.last_ms,
+        "weights": list(story.weights),
+        "chosen": {each.what: each.value for each in story.chosen},
+        "timeline": [_moment_data(moment) for moment in story.moments],
+    }
+
+
+def _moment_data(moment: Moment) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "at_ms": moment.at_ms,
+        "kind": moment.kind,
+        "step": moment.step,
+        "weight": moment.weight,
+        "mirror": moment.mirror,
+        "text": moment.text,
+    }
+    if moment.check is not None:
+        found["late_ms"] = moment.check.late_ms
+        found["results"] = [_result_data(result) for result in moment.check.results]
+    return found
+
+
+def _result_data(result: CheckResult) -> dict[str, Any]:
+    return {
+        "check": result.text,
+        "kind": result.kind,
+        "verdict": result.verdict.value,
+        "values": dict(result.values),
+        "detail": result.detail,
+    }
