@@ -30,7 +30,10 @@ RANGES = {
 
 
 class Page(NamedTuple):
-    """One code: `prose` says why it matters, `wrong` yields it, `right` yields nothing."""
+    """One code: `prose` says why it matters, `wrong` yields it, `right` yields nothing.
+
+    `encoding` is what the wrong policy is saved in, for the one page that is about that.
+    """
 
     code: str
     name: str
@@ -39,6 +42,7 @@ class Page(NamedTuple):
     prose: str
     wrong: str
     right: str
+    encoding: str = "utf-8"
 
     @property
     def url(self) -> str:
@@ -94,6 +98,7 @@ def read(code: str, text: str) -> Page:
             prose=prose.strip(),
             wrong=_policy(code, wrong),
             right=_policy(code, right),
+            encoding=fields.get("encoding", "utf-8"),
         )
     except KeyError as missing:
         raise PageError(f"{code}.md does not say its {missing.args[0]}") from missing

@@ -58,12 +58,11 @@ def explain(page: Page) -> str:
 
 def said_of(page: Page) -> str:
     """What the linter says of the wrong example, really."""
-    from dsl.compiler import compile_source
-
     from dsl.render.text import render
-    from dsl.source import Source
+    from rollway.inputs import decode
+    from rollway.lint import look
 
-    found = compile_source(Source("example.rollout", page.wrong)).diagnostics
+    found = look(decode("example.rollout", page.wrong.encode(page.encoding))).diagnostics
     return render([diagnostic for diagnostic in found if diagnostic.code == page.code])
 
 

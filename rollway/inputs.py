@@ -22,7 +22,7 @@ SUFFIX = ".rollout"
 MAX_BYTES = 32 * 1024 * 1024
 """More than this is not read at all; what the language takes is far less, and the parser's to say."""
 
-NOT_UTF8 = "RW001"
+NOT_UTF8 = "RW090"
 
 
 class Input(NamedTuple):
@@ -59,6 +59,11 @@ def read(name: str) -> Input | Unreadable:
         return Unreadable(name, reason(error))
     if len(data) > MAX_BYTES:
         return Unreadable(name, f"larger than {MAX_BYTES // 1024 // 1024} MB, which no policy is")
+    return decode(name, data)
+
+
+def decode(name: str, data: bytes) -> Input:
+    """The text in some bytes, or what keeps them from being text."""
     try:
         return Input(Source(name, data.decode("utf-8")))
     except UnicodeDecodeError as error:
