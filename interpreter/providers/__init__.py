@@ -1,0 +1,1 @@
+"""Metric providers: one file each, one function from a rendered query to a measurement."""

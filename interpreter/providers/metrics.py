@@ -1,0 +1,168 @@
+"""From the machine's question about a metric to its answer: queries rendered, asked all at once, and put together.
+
+The parts of `events` (`bad` and `total`) are two queries, a histogram is one with a sample for each `le`, anything else
+must come to one number. Several series where one is needed are an error that says so: to take the first would be to
+judge by chance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+from dsl.ir import Metric, Program, Query, Unit
+from interpreter.providers.provider import (
+    Measurement,
+    Provider,
+    ProviderError,
+    RenderedQuery,
+    Sample,
+    Trouble,
+    error_answer,
+    guarded,
+    nothing,
+)
+from interpreter.state import Answer, ErrorAnswer, Events, Histogram, MetricQuestion, NoDataAnswer, Value
+from interpreter.templates import TemplateProblem, render
+
+Part = Literal["value", "bad", "total"]
+
+
+class Metrics:
+    """Answers questions about the metrics of one Program."""
+
+    def __init__(self, program: Program, providers: Mapping[str, Provider], *, timeout: float = 10.0) -> None:
+        self._program = program
+        self._providers = providers
+        self._timeout = timeout
+
+    async def answer(self, question: MetricQuestion) -> Answer:
+        """Never raises for what a provider does."""
+        metric = self._program.metrics[question.metric]
+        try:
+            return await self._measured(metric, question)
+        except ProviderError as error:
+            return error_answer(question.metric, error)
+
+    async def close(self) -> None:
+        for provider in self._providers.values():
+            await provider.close()
+
+    async def _measured(self, metric: Metric, question: MetricQuestion) -> Answer:
+        if metric.secret is not None:
+            raise ProviderError(Trouble.AUTH, f"it needs the secret `{metric.secret}`, which is not to be had here")
+        if metric.template is not None:
+            raise ProviderError(Trouble.BAD_QUERY, f"the template `{metric.template}` is an object of a cluster")
+        parts: list[Part] = [query.part for query in metric.queries]
+        asked = [self._ask(metric, query, question) for query in metric.queries]
+        measured = dict(zip(parts, await asyncio.gather(*asked), strict=True))
+        return _put_together(question.metric, metric, measured)
+
+    async def _ask(self, metric: Metric, query: Query, question: MetricQuestion) -> Measurement:
+        provider = self._providers.get(query.provider)
+        if provider is None:
+            known = ", ".join(sorted(self._providers)) or "none"
+            raise ProviderError(Trouble.BAD_QUERY, f"{query.provider} cannot be asked from here (only: {known})")
+        try:
+            text = render(query.text, variables(self._program, metric, question))
+        except TemplateProblem as problem:
+            raise ProviderError(Trouble.BAD_QUERY, str(problem)) from problem
+        rendered = RenderedQuery(
+            text, question.at_ms, question.window_ms, metric.server, metric.headers, metric.insecure_skip_verify
+        )
+        return await guarded(provider, rendered, timeout=self._timeout)
+
+
+def variables(program: Program, metric: Metric, question: MetricQuestion) -> dict[str, object]:
+    """What a query's template may name (language.md §3)."""
+    target = program.target.name
+    workloads = {"canary": target, "primary": f"{target}-primary", "baseline": f"{target}-baseline"}
+    workload = workloads[question.arm]
+    return {
+        "name": program.name,
+        "namespace": program.namespace,
+        "target": target,
+        "workload": workload,
+        "arm": question.arm,
+        "pods": _pods(program.target.kind, workload),
+        "primary": workloads["primary"],
+        "canary": workloads["canary"],
+        "service": program.service.name,
+        "ingress": str(program.traffic.options.get("ingress", program.service.name)),
+        "route": str(program.traffic.options.get("route", program.service.name)),
+        "interval": duration(question.window_ms),
+        "variables": dict(metric.variables),
+        **metric.arguments,
+    }
+
+
+def _pods(kind: str, workload: str) -> str:
+    """A regular expression for the names of a workload's pods, and of no other's."""
+    ending = {"statefulset": "[0-9]+", "daemonset": "[0-9a-z]{5}"}.get(kind.lower(), "[0-9a-z]{1,10}-[0-9a-z]{5}")
+    return f"{workload}-{ending}"
+
+
+def duration(milliseconds: int) -> str:
+    """As PromQL writes it: `90s`, `1500ms`."""
+    return f"{milliseconds}ms" if milliseconds % 1000 else f"{milliseconds // 1000}s"
+
+
+def _put_together(name: str, metric: Metric, measured: Mapping[Part, Measurement]) -> Answer:
+    if metric.unit is Unit.EVENTS:
+        return _events(name, measured)
+    if metric.unit is Unit.HISTOGRAM:
+        return _histogram(name, measured["value"].samples, metric.bucket_scale)
+    value = _single(name, measured["value"])
+    return Value(value) if isinstance(value, float) else value
+
+
+def _events(name: str, measured: Mapping[Part, Measurement]) -> Answer:
+    """No total is no data. No failures at all is a number if there is a total: such series appear at the first one."""
+    total = _single(name, measured["total"])
+    bad = _single(name, measured["bad"])
+    if not isinstance(total, float):
+        return total
+    if isinstance(bad, NoDataAnswer):
+        bad = 0.0
+    return Events(bad=bad, total=total) if isinstance(bad, float) else bad
+
+
+def _single(name: str, measurement: Measurement) -> float | NoDataAnswer | ErrorAnswer:
+    samples = measurement.samples
+    if not samples:
+        return nothing(name)
+    if len(samples) > 1:
+        raise ProviderError(
+            Trouble.BAD_QUERY, f"the query gives {len(samples)} series, and one is needed: sum over them"
+        )
+    value = samples[0].value
+    if math.isnan(value):
+        return NoDataAnswer(f"{name}: the query comes to NaN, which is what 0/0 is")
+    if math.isinf(value):
+        raise ProviderError(Trouble.BAD_QUERY, f"the query comes to {'+Inf' if value > 0 else '-Inf'}")
+    return value
+
+
+def _histogram(name: str, samples: tuple[Sample, ...], scale: float) -> Answer:
+    if not samples:
+        return nothing(name)
+    buckets: dict[float, float] = {}
+    for sample in samples:
+        bound = _bound(sample) * scale
+        if bound in buckets:
+            raise ProviderError(Trouble.BAD_QUERY, "the query gives several buckets with one bound: sum by (le)")
+        buckets[bound] = sample.value
+    if math.inf not in buckets:
+        raise ProviderError(Trouble.BAD_QUERY, 'the histogram has no bucket with le="+Inf"')
+    if any(math.isnan(count) for count in buckets.values()):
+        return NoDataAnswer(f"{name}: the histogram's counts are NaN")
+    return Histogram(tuple(sorted(buckets.items())))
+
+
+def _bound(sample: Sample) -> float:
+    try:
+        return float(sample.labels["le"])
+    except (KeyError, ValueError) as error:
+        raise ProviderError(Trouble.BAD_QUERY, "the histogram's samples have no `le`: sum by (le)") from error
