@@ -31,7 +31,7 @@ def await_ready(turn: Turn, *, since_ms: int) -> bool:
 def has_failed(turn: Turn) -> bool:
     """Whether the canary, which was ready once, has failed for good; it is then rolled back."""
     ready = turn.ready("canary", turn.running.revision)
-    if ready is None or not ready.failed:
+    if ready is None or ready.ready or not ready.failed:
         return False
     roll_back(turn, f"the canary failed: {ready.reason or 'no reason given'}")
     return True

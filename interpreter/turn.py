@@ -93,6 +93,7 @@ class Turn:
     def go_to(self, pc: int) -> None:
         """Begin the instruction at `pc`, with nothing remembered of the last one."""
         self.set_run(cursor=Cursor(pc=pc, since_ms=self.clock))
+        self.because("")
 
     def enter(self, phase: Phase, reason: str = "") -> None:
         """Change the phase, along the table and not otherwise."""

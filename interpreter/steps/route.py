@@ -13,7 +13,7 @@ from dsl.ir import RouteOp
 from interpreter.ending import roll_back
 from interpreter.guardrails import refuses_route
 from interpreter.routing import reduced
-from interpreter.state import CanaryScale, Routing
+from interpreter.state import Routing
 from interpreter.turn import Turn
 
 
@@ -22,11 +22,20 @@ def step(turn: Turn, op: RouteOp) -> int | None:
     if wanted != turn.state.routing and not _may(turn, wanted):
         return None
     if turn.inputs.routing != wanted:
-        turn.because("waiting for the data plane to take the new routing")
-        return None
+        return _await_data_plane(turn)
     turn.set_run(raised_ms=turn.clock)
     turn.log("Routed", f"canary weight {wanted.weight:g}%")
     return turn.cursor.pc + 1
+
+
+def _await_data_plane(turn: Turn) -> None:
+    """A data plane that never takes the routing (it cannot mirror, say) must not hold the rollout for ever."""
+    deadline = turn.cursor.since_ms + turn.program.deadline_ms
+    if turn.clock >= deadline:
+        roll_back(turn, f"the data plane did not take the new routing within {turn.program.deadline_ms // 1000}s")
+        return
+    turn.because("waiting for the data plane to take the new routing")
+    turn.wake_at(deadline)
 
 
 def changed(routing: Routing, op: RouteOp) -> Routing:
@@ -78,7 +87,3 @@ def _words(routing: Routing) -> str:
         parts.append(f"sticky by cookie `{routing.sticky.cookie}`")
     return ", ".join(parts)
 
-
-def following(weight: float) -> CanaryScale:
-    """The scale of a canary that follows its traffic."""
-    return CanaryScale("traffic", weight)

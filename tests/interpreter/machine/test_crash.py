@@ -1,0 +1,129 @@
+"""Protects crash safety: the process may die between any two effects, and nothing that was decided is lost.
+
+The kill points are not listed: the run without a crash says how many effects there are, and each is tried, in policies that
+between them use every instruction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dsl import ir
+from interpreter.state import State
+from tests.interpreter.machine.rig import HEALTH, HOLD, MINUTE, SLO, Rig, program, ramp
+
+HOOK = {"hook": ir.Webhook("http://hook")}
+CHANNELS = {"audit": ir.Channel("webhook", "http://audit")}
+EVERYTHING = program(
+    ir.CallOp("hook", MINUTE, "slo"),
+    ir.RouteOp(mirror=20),
+    HOLD,
+    ir.RouteOp(mirror=0, matches=((ir.MatchTest("header", "x", "exists"),),)),
+    ir.ScaleOp(share=25),
+    ir.PauseOp(duration_ms=30_000),
+    ir.NotifyOp("audit", "half way"),
+    ir.RouteOp(weight=10, sticky=ir.StickySpec("s", 1000)),
+    ir.HoldOp(duration_ms=90_000, analysis="slo"),
+    ir.WaitOp(gate="signoff"),
+    ir.RouteOp(weight=40),
+    HOLD,
+    ir.PromoteOp(20, 30_000),
+    slo=replace(SLO, checks=(HEALTH, ir.CallCheck("hook"), ir.GateCheck("panic")), tolerate=ir.Tolerance(2)),
+    webhooks=HOOK,
+    gates={"signoff": HOOK["hook"], "panic": HOOK["hook"]},
+    channels=CHANNELS,
+    notify=("audit",),
+    handlers={"start": (ir.NotifyOp("audit"),), "promoted": (ir.CallOp("hook", MINUTE),)},
+)
+
+
+def healthy(rig: Rig) -> None:
+    rig.gates.update(signoff=True, panic=False)
+
+
+def failing(rig: Rig) -> None:
+    healthy(rig)
+    rig.error_rate = lambda arm: 0.5 if rig.state.routing.weight >= 10 else 0.0
+
+
+def panicking(rig: Rig) -> None:
+    healthy(rig)
+    rig.gates["panic"] = True
+
+
+POLICIES = {
+    "everything": (EVERYTHING, healthy),
+    "everything, failing": (EVERYTHING, failing),
+    "everything, panicking": (EVERYTHING, panicking),
+    "ramp": (ramp(10, 20), healthy),
+    "ramp with a slow end": (ramp(10, scale_down_delay_ms=20_000), failing),
+}
+
+
+def run(policy: ir.Program, scenario: object, crash_after: int | None) -> Rig:
+    rig = Rig(policy)
+    rig.crash_after = crash_after
+    scenario(rig)  # type: ignore[operator]
+    return rig.begin().go(900)
+
+
+def end(state: State) -> object:
+    run = state.run
+    assert run is not None
+    return state.phase, state.primary, state.routing, run.outcome, run.iterations, run.failed_checks, run.stage
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_crash_after_any_effect_changes_nothing(name: str) -> None:
+    policy, scenario = POLICIES[name]
+    whole = run(policy, scenario, None)
+    assert whole.effects_done > 30
+    for crash_after in range(1, whole.effects_done + 1):
+        rig = run(policy, scenario, crash_after)
+        assert rig.weights == whole.weights, f"crash after effect {crash_after}"
+        assert end(rig.state) == end(whole.state), f"crash after effect {crash_after}"
+        assert rig.desired == whole.desired
+        assert {call.key for call in rig.calls} == {call.key for call in whole.calls}
+        sent = [message.key for message in rig.messages]
+        assert max((sent.count(key) for key in set(sent)), default=0) <= 2, f"crash after effect {crash_after}"
+
+
+def test_two_crashes_send_no_message_three_times() -> None:
+    policy, scenario = POLICIES["everything"]
+    for first in range(5, 60, 3):
+        rig = Rig(policy)
+        scenario(rig)
+        rig.crash_after = first
+        plain = rig.survive
+
+        def survive(work: object, rig: Rig = rig, plain: object = plain, again: list[int] = []) -> bool:  # noqa: B006
+            before = rig.restarted
+            moved = plain(work)  # type: ignore[operator]
+            if rig.restarted and not before and len(again) < 1:
+                again.append(1)
+                rig.crash_after = rig.effects_done + 1
+            return bool(moved)
+
+        rig.survive = survive  # type: ignore[method-assign,assignment]
+        rig.begin().go(900)
+        sent = [message.key for message in rig.messages]
+        assert max(sent.count(key) for key in set(sent)) <= 2
+
+
+def test_traffic_is_never_raised_before_the_state_that_raises_it_is_written() -> None:
+    rig = Rig(ramp(10, 20))
+    rig.begin()
+    reroute = rig._do
+
+    def watching(effect: object) -> bool:
+        if hasattr(effect, "routing") and type(effect).__name__ == "Reroute" and rig.routing is not None:
+            from interpreter.state_json import decode
+
+            assert effect.routing.weight <= max(rig.routing.weight, decode(rig.persisted).routing.weight)
+        return reroute(effect)  # type: ignore[arg-type]
+
+    rig._do = watching  # type: ignore[method-assign,assignment]
+    rig.go(300)
+    assert rig.weights == [0, 10, 20, 0]
