@@ -8,11 +8,10 @@ that the check asks it for; `of primary` within it stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, assert_never
 
 from dsl.ir import (
-    BASE_SCALE,
     AllOf,
     AnyOf,
     Arith,
@@ -24,13 +23,13 @@ from dsl.ir import (
     Expr,
     Func,
     Measure,
-    NoData,
     NotOf,
     Program,
     Statistical,
     Unit,
 )
-from interpreter.analysis import histogram, show
+from interpreter.analysis import show
+from interpreter.analysis.leaves import GAPS, Leaf, label, leaf_reader, named, too_few
 from interpreter.analysis.readings import (
     Bounds,
     Cmp,
@@ -46,46 +45,15 @@ from interpreter.analysis.readings import (
     combine,
     compare,
     either,
-    finite,
     negation,
 )
-from interpreter.state import (
-    Answer,
-    ErrorAnswer,
-    Events,
-    GateAnswer,
-    Histogram,
-    MetricQuestion,
-    NoDataAnswer,
-    Readiness,
-    Value,
-)
 
-ENOUGH_REQUESTS = 100
-"""Requests that an arm needs before its quantile may be compared with another arm's."""
+Decide = Callable[[Look], Truth]
+Explain = Callable[[Look, bool], str]
+Compiled = tuple[Decide, Explain]
 
-GAPS = {NoData.FAIL: Gap.FAIL, NoData.PASS: Gap.PASS, NoData.SKIP: Gap.SKIP, NoData.HOLD: Gap.HOLD}
-
-
-class Leaf(NamedTuple):
-    """One thing to ask a provider for; a `MetricQuestion` but for its moment."""
-
-    metric: str
-    arm: Arm
-    window_ms: int
-    unit: Unit
-    gap: Gap
-
-    @property
-    def prefix(self) -> str:
-        return self.question(0).key[:-1]
-
-    @property
-    def name(self) -> str:
-        return named(self.metric, self.arm)
-
-    def question(self, at_ms: int) -> MetricQuestion:
-        return MetricQuestion(self.metric, self.arm.value, self.window_ms, at_ms)
+COMPARING = ("no_regression", "no_slower", "not_worse", "kayenta")
+"""The statistical tests that are about two arms; the other one is the primary unless the check says otherwise."""
 
 
 class Shown(NamedTuple):
@@ -99,11 +67,11 @@ class Shown(NamedTuple):
 class Clause(NamedTuple):
     """A condition, compiled. `explain(look, truth)` says in words why it is true, or false."""
 
-    decide: Callable[[Look], Truth]
-    explain: Callable[[Look, bool], str]
+    decide: Decide
+    explain: Explain
     leaves: tuple[Leaf, ...]
     shown: tuple[Shown, ...]
-    tests: tuple[Statistical, ...]
+    tests: Mapping[str, Statistical]
 
 
 class Scope(NamedTuple):
@@ -116,9 +84,9 @@ class Scope(NamedTuple):
 AS_WRITTEN = Scope()
 
 
-def named(metric: str, arm: Arm) -> str:
-    """A metric of an arm in words; checks are about the canary unless they say otherwise."""
-    return metric if arm is Arm.CANARY else f"{metric} of {arm.value}"
+def arms_of(test: Statistical) -> tuple[Arm, ...]:
+    """The canary, and the arm that it is compared with."""
+    return (Arm.CANARY, test.against or Arm.PRIMARY) if test.test in COMPARING else (Arm.CANARY,)
 
 
 def evidence_key(test: Statistical) -> str:
@@ -127,19 +95,6 @@ def evidence_key(test: Statistical) -> str:
     words = ",".join(f"{name}={value}" for name, value in sorted(test.options.items()))
     about = ":".join(part for part in (test.against and test.against.value, params, words) if part)
     return f"{test.test}:{test.metric}:{test.window_ms}:{about}"
-
-
-def missing(answer: Answer, leaf: Leaf) -> Missing:
-    """What to make of an answer that is not what was asked for."""
-    match answer:
-        case NoDataAnswer(reason=reason):
-            return Missing(leaf.gap, f"`{leaf.name}`: {reason}")
-        case ErrorAnswer(reason=reason):
-            return Missing(Gap.ERROR, f"`{leaf.name}`: {reason}")
-        case Value() | Events() | Histogram() | Readiness() | GateAnswer():
-            return Missing(Gap.ERROR, f"`{leaf.name}`: the answer is not of the metric's kind")
-        case _:
-            assert_never(answer)
 
 
 class Compiler:
@@ -157,9 +112,9 @@ class Compiler:
         """One whole condition."""
         self._leaves, self._shown, self._tests = {}, {}, {}
         decide, explain = self._condition(condition)
-        return Clause(decide, explain, tuple(self._leaves), tuple(self._shown.values()), tuple(self._tests.values()))
+        return Clause(decide, explain, tuple(self._leaves), tuple(self._shown.values()), self._tests)
 
-    def _condition(self, condition: Condition) -> tuple[Callable[[Look], Truth], Callable[[Look, bool], str]]:
+    def _condition(self, condition: Condition) -> Compiled:
         match condition:
             case Compare(cmp, left, right):
                 return self._compare(cmp, left, right)
@@ -179,10 +134,10 @@ class Compiler:
 
     def _group(
         self,
-        parts: Sequence[tuple[Callable[[Look], Truth], Callable[[Look, bool], str]]],
+        parts: Sequence[Compiled],
         join: Callable[..., Truth],
         settles: bool,
-    ) -> tuple[Callable[[Look], Truth], Callable[[Look, bool], str]]:
+    ) -> Compiled:
         """`settles` is the truth that one part alone gives to the whole."""
 
         def decide(look: Look) -> Truth:
@@ -194,16 +149,14 @@ class Compiler:
 
         return decide, explain
 
-    def _statistical(self, test: Statistical) -> tuple[Callable[[Look], Truth], Callable[[Look, bool], str]]:
+    def _statistical(self, test: Statistical) -> Compiled:
         key = evidence_key(test)
         self._tests[key] = test
         for leaf in self.test_leaves(test):
             self._leaves[leaf] = None
-        return lambda look: look.rulings[key], lambda _look, _truth: ""
+        return lambda look: look.rulings[key], lambda look, _truth: look.words[key]
 
-    def _compare(
-        self, cmp: Cmp, left: Expr, right: Expr
-    ) -> tuple[Callable[[Look], Truth], Callable[[Look, bool], str]]:
+    def _compare(self, cmp: Cmp, left: Expr, right: Expr) -> Compiled:
         read_left, read_right = self.reader(left), self.reader(right)
         for side in (left, right):
             self._show(side)
@@ -253,10 +206,15 @@ class Compiler:
 
     def test_leaves(self, test: Statistical) -> tuple[Leaf, ...]:
         """What a statistical check asks: the canary's part first, then that of the arm that it is compared with."""
-        arms = (Arm.CANARY,) if test.against is None else (Arm.CANARY, test.against)
         if test.expr is None:
-            return tuple(self.leaf(test.metric, arm, test.window_ms) for arm in arms)
-        return tuple(leaf for arm in arms for leaf in self.leaves_of(test.expr, scope=Scope(arm, None)))
+            return tuple(self.leaf(test.metric, arm, test.window_ms) for arm in arms_of(test))
+        return tuple(leaf for arm in arms_of(test) for leaf in self.leaves_of(test.expr, scope=Scope(arm, None)))
+
+    def test_readers(self, test: Statistical) -> tuple[Reader, ...]:
+        """The numbers that it compares, if it compares numbers."""
+        if test.expr is None:
+            return ()
+        return tuple(self.reader(test.expr, Scope(arm, None)) for arm in arms_of(test))
 
     def leaf(self, metric: str, arm: Arm, window_ms: int) -> Leaf:
         """A metric that providers are asked for."""
@@ -293,11 +251,12 @@ class Compiler:
         else:
             leaf = self.leaf(measure.metric, arm, window_ms)
             self._leaves[leaf] = None
-            read = _leaf_reader(leaf, measure)
+            read = leaf_reader(leaf, measure)
         return _remembered(_memory_key(measure), read) if scope is AS_WRITTEN else read
 
 
-# --- leaves -----------------------------------------------------------------------------------------------------
+def _binary(operator: Operator, left: Reader, right: Reader) -> Reader:
+    return lambda look: combine(operator, left(look), right(look))
 
 
 def _memory_key(measure: Measure) -> str:
@@ -314,86 +273,7 @@ def _remembered(key: str, read: Reader) -> Reader:
     return recall
 
 
-def _leaf_reader(leaf: Leaf, measure: Measure) -> Reader:
-    match measure.part:
-        case "value":
-            return _value(leaf)
-        case "rate" | "total" | "bad" as part:
-            return _events(leaf, part)
-        case "quantile":
-            return _quantile(leaf, measure.q if measure.q is not None else 0.5)
-
-
-def _value(leaf: Leaf) -> Reader:
-    prefix, divisor = leaf.prefix, round(1 / BASE_SCALE.get(leaf.unit, 1.0))
-
-    def read(look: Look) -> Quantity:
-        answer = look.answers[prefix + look.suffix]
-        return finite(answer.value / divisor) if isinstance(answer, Value) else missing(answer, leaf)
-
-    return read
-
-
-def _events(leaf: Leaf, part: str) -> Reader:
-    prefix = leaf.prefix
-
-    def read(look: Look) -> Quantity:
-        answer = look.answers[prefix + look.suffix]
-        if not isinstance(answer, Events):
-            return missing(answer, leaf)
-        if part == "rate":
-            if not answer.total > 0:
-                return Missing(leaf.gap, f"`{leaf.name}`: nothing was counted")
-            return finite(answer.bad / answer.total)
-        return finite(float(answer.total if part == "total" else answer.bad))
-
-    return read
-
-
-def _quantile(leaf: Leaf, q: float) -> Reader:
-    prefix, name = leaf.prefix, named(f"{leaf.metric}.quantile({q:g})", leaf.arm)
-
-    def read(look: Look) -> Quantity:
-        answer = look.answers[prefix + look.suffix]
-        if not isinstance(answer, Histogram):
-            return missing(answer, leaf)
-        found = histogram.quantile(answer.buckets, q)
-        if found is None:
-            return Missing(leaf.gap, f"`{leaf.name}`: nothing was counted")
-        if found.at_least:
-            bound = show.seconds(found.value)
-            return Bounds(found.value, float("inf"), f"`{name}` is at least {bound}: the histogram's last bound")
-        return finite(found.value)
-
-    return read
-
-
-def too_few(leaves: tuple[Leaf, ...], look: Look) -> Missing | None:
-    """Quantiles of two arms say nothing of each other on a handful of requests."""
-    for leaf in leaves:
-        answer = look.answers[leaf.prefix + look.suffix]
-        if isinstance(answer, Histogram) and (seen := histogram.total(answer.buckets)) < ENOUGH_REQUESTS:
-            shown = show.count(seen, "request")
-            return Missing(Gap.UNSURE, f"`{leaf.name}` has {shown}, and to compare it takes {ENOUGH_REQUESTS}")
-    return None
-
-
-def _binary(operator: Operator, left: Reader, right: Reader) -> Reader:
-    return lambda look: combine(operator, left(look), right(look))
-
-
 # --- words ------------------------------------------------------------------------------------------------------
-
-
-def label(measure: Measure) -> str:
-    """A measure as the policy writes it, without its arm."""
-    match measure.part:
-        case "value":
-            return measure.metric
-        case "quantile":
-            return f"{measure.metric}.quantile({measure.q:g})"
-        case part:
-            return f"{measure.metric}.{part}"
 
 
 def unit_of(program: Program, expr: Expr) -> Unit:

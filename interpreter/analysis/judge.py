@@ -1,7 +1,19 @@
 """One whole check: what to ask, what the answers come to, and the evidence to keep.
 
 `questions` and `judge` are two halves of one thing and must agree on the keys; both come from `Prepared`, which is made
-once per Program and analysis. Of the lines' effects the gravest decides: abort, fail, error, inconclusive, pass.
+once per Program and analysis. Each line has a verdict, which is shown, and an effect on the whole; the gravest effect
+decides: abort, fail, error, inconclusive, pass.
+
+| what a line came to | its verdict | its effect |
+| --- | --- | --- |
+| no data, `no_data fail` | no data | fail |
+| no data, `no_data hold` | no data | inconclusive |
+| no data, `no_data skip` | no data | none |
+| no data, `no_data pass` | pass | none |
+| nobody can tell yet | inconclusive | inconclusive |
+| the provider could not be asked | error | error |
+
+An abort line whose condition is not known does not abort. What is only observed has no effect.
 """
 
 from __future__ import annotations
@@ -9,12 +21,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from dsl.ir import Analysis, Check, Condition, Program
-from interpreter.analysis.evaluate import Clause, Compiler, Leaf, text
+from dsl.ir import Analysis, Check, Condition, Program, Unit
+from interpreter.analysis import guard
+from interpreter.analysis.evaluate import Clause, Compiler, text
+from interpreter.analysis.evidence import Moment, Test
+from interpreter.analysis.leaves import Leaf
+from interpreter.analysis.memory import Memory
 from interpreter.analysis.readings import Gap, Look, Missing, Truth
+from interpreter.analysis.statistical import prepare_test, rule
 from interpreter.state import Answer, CheckResult, Events, Instant, MetricQuestion, Routing, Verdict
 
 Evidence = Mapping[str, Mapping[str, float | list[float]]]
+Shown = tuple[tuple[str, str], ...]
 
 PASS, FAIL, ABORT = Verdict.PASS, Verdict.FAIL, Verdict.ABORT
 ERROR, INCONCLUSIVE, NO_DATA = Verdict.ERROR, Verdict.INCONCLUSIVE, Verdict.NO_DATA
@@ -33,47 +51,68 @@ class Judgement(NamedTuple):
 
 
 class Line(NamedTuple):
+    """A metric check, compiled. `counts` are the leaves whose counts are told when it does not hold; `guarded` says
+    that it compares the arms that the traffic guard watches."""
+
     kind: Literal["require", "observe", "abort"]
     words: str
     clause: Clause
+    counts: tuple[Leaf, ...]
+    guarded: bool
 
 
 class Prepared(NamedTuple):
-    """An analysis, compiled."""
+    """An analysis, compiled. `counting` are the keys of the tests that more than an observation depends on."""
 
     leaves: tuple[Leaf, ...]
     lines: tuple[Line, ...]
+    tests: tuple[Test, ...]
+    counting: frozenset[str]
+    pair: guard.Pair | None
 
 
-_prepared: dict[tuple[int, int], tuple[Program, object, Prepared]] = {}
-_KEPT = 512
+# --- compiled once ----------------------------------------------------------------------------------------------
 
 
 def _prepare(program: Program, analysis: Analysis) -> Prepared:
-    """The compiled form, from memory where it is there. The entry holds on to what its key is the identity of, so that
-    the identity cannot come to mean something else."""
-    key = (id(program), id(analysis))
-    entry = _prepared.get(key)
-    if entry is None:
-        if len(_prepared) >= _KEPT:
-            _prepared.clear()
-        entry = _prepared[key] = (program, analysis, _compile(program, analysis))
-    return entry[2]
-
-
-def _compile(program: Program, analysis: Analysis) -> Prepared:
     compiler = Compiler(program)
-    lines = tuple(
-        Line(check.kind, check.text, compiler.clause(check.condition))
-        for check in analysis.checks
-        if isinstance(check, Check)
+    checks = [check for check in analysis.checks if isinstance(check, Check)]
+    clauses = [compiler.clause(check.condition) for check in checks]
+    pair = (
+        None if program.baseline else next(filter(None, (guard.find_pair(clause.leaves) for clause in clauses)), None)
     )
-    return Prepared(tuple(dict.fromkeys(leaf for line in lines for leaf in line.clause.leaves)), lines)
+    tests = {key: test for clause in clauses for key, test in clause.tests.items()}
+    return Prepared(
+        leaves=tuple(dict.fromkeys(leaf for clause in clauses for leaf in clause.leaves)),
+        lines=tuple(_line(check, clause, pair) for check, clause in zip(checks, clauses, strict=True)),
+        tests=tuple(prepare_test(program, analysis, key, test) for key, test in tests.items()),
+        counting=frozenset(
+            key
+            for check, clause in zip(checks, clauses, strict=True)
+            if check.kind != "observe"
+            for key in clause.tests
+        ),
+        pair=pair,
+    )
+
+
+def _line(check: Check, clause: Clause, pair: guard.Pair | None) -> Line:
+    """Statistical checks tell their own counts."""
+    counts = () if clause.tests else tuple(leaf for leaf in clause.leaves if leaf.unit is Unit.EVENTS)
+    guarded = pair is not None and set(pair) <= set(clause.leaves)
+    return Line(check.kind, check.text, clause, counts, guarded)
+
+
+_prepared = Memory(_prepare)
+_clauses: Memory[Condition, Clause] = Memory(lambda program, condition: Compiler(program).clause(condition))
+
+
+# --- the check --------------------------------------------------------------------------------------------------
 
 
 def questions(program: Program, analysis: Analysis, at_ms: Instant) -> tuple[MetricQuestion, ...]:
     """What must be known to judge a check, each question once, always in the same order."""
-    return tuple(leaf.question(at_ms) for leaf in _prepare(program, analysis).leaves)
+    return tuple([leaf.question(at_ms) for leaf in _prepared(program, analysis).leaves])
 
 
 def judge(
@@ -83,19 +122,65 @@ def judge(
     answers: Mapping[str, Answer],
     evidence: Evidence,
     *,
-    routing: Routing,  # noqa: ARG001
+    routing: Routing,
+    held_ms: int | None = None,
 ) -> Judgement:
-    """One check, judged. Every question must have been answered."""
-    prepared = _prepare(program, analysis)
-    look = Look(answers, at_ms, {})
-    effects = []
-    results = []
+    """One check, judged. Every question must have been answered.
+
+    `held_ms` is for how long the routing has been as it is, where that is known: the traffic guard does not count
+    requests from before.
+    """
+    prepared = _prepared(program, analysis)
+    look = Look(answers, at_ms)
+    holds_raise, alarm, shown = False, None, NOTHING
+    if prepared.tests or prepared.pair is not None:
+        moment = Moment(at_ms, routing.weight)
+        evidence = dict(evidence)
+        holds_raise, shown = _rule(prepared, look, moment, evidence)
+        alarm = _watch(prepared.pair, look, moment, evidence, routing, held_ms)
+    results, effects = [], []
     for line in prepared.lines:
-        result, effect = _judge_line(line, look)
+        result, effect = _judge_line(line, look, alarm, shown)
         results.append(result)
         effects.append(effect)
-    verdict = _gravest(effects)
-    return Judgement(verdict, tuple(results), evidence, False)
+    return Judgement(_gravest(effects), tuple(results), evidence, holds_raise)
+
+
+NOTHING: Mapping[str, Shown] = {}
+
+
+def _rule(
+    prepared: Prepared, look: Look, moment: Moment, evidence: dict[str, Mapping[str, float | list[float]]]
+) -> tuple[bool, Mapping[str, Shown]]:
+    """The statistical checks, each once, before the lines that they stand in: whether evidence is mounting, and the
+    values to show of each."""
+    mounting, shown = False, {}
+    for test in prepared.tests:
+        ruling = rule(test, look, moment, evidence.get(test.key, {}))
+        look.rulings[test.key], look.words[test.key], shown[test.key] = ruling.truth, ruling.words, ruling.values
+        if ruling.state:
+            evidence[test.key] = ruling.state
+        mounting = mounting or (ruling.mounting and test.key in prepared.counting)
+    return mounting, shown
+
+
+def _watch(
+    pair: guard.Pair | None,
+    look: Look,
+    moment: Moment,
+    evidence: dict[str, Mapping[str, float | list[float]]],
+    routing: Routing,
+    held_ms: int | None,
+) -> Missing | None:
+    """What the traffic guard has to say."""
+    if pair is None or not guard.applies(routing):
+        return None
+    if held_ms is not None and held_ms < pair.canary.window_ms:
+        return None
+    alarm = guard.watch(pair, look, moment, evidence.get(guard.KEY, {}))
+    if alarm.state:
+        evidence[guard.KEY] = alarm.state
+    return alarm.finding
 
 
 def _gravest(effects: list[Verdict]) -> Verdict:
@@ -106,35 +191,47 @@ def _gravest(effects: list[Verdict]) -> Verdict:
     return PASS
 
 
-def _judge_line(line: Line, look: Look) -> tuple[CheckResult, Verdict]:
+# --- one line ---------------------------------------------------------------------------------------------------
+
+
+def _judge_line(
+    line: Line, look: Look, alarm: Missing | None, shown: Mapping[str, Shown]
+) -> tuple[CheckResult, Verdict]:
     """The line as shown, and its effect on the whole."""
     truth = line.clause.decide(look)
+    if alarm is not None and line.guarded and truth is (line.kind != "abort"):
+        truth = alarm
     verdict, effect, detail = _outcome(line, truth, look)
-    values = tuple([(shown.name, text(shown.read(look), shown.form)) for shown in line.clause.shown])
-    result = CheckResult(line.words, line.kind, verdict, values, detail)
-    return result, PASS if line.kind == "observe" else effect
+    values = _values(line.clause, look)
+    for key in line.clause.tests:
+        values += shown[key]
+    return CheckResult(line.words, line.kind, verdict, values, detail), PASS if line.kind == "observe" else effect
+
+
+def _values(clause: Clause, look: Look) -> Shown:
+    return tuple([(shown.name, text(shown.read(look), shown.form)) for shown in clause.shown])
 
 
 def _outcome(line: Line, truth: Truth, look: Look) -> tuple[Verdict, Verdict, str]:
     if isinstance(truth, Missing):
-        return _gap(truth)
+        return _unknown(truth)
     if truth is (line.kind != "abort"):
-        return PASS, PASS, ""
+        return PASS, PASS, "; ".join(look.words[key] for key in line.clause.tests) if line.clause.tests else ""
     verdict = ABORT if line.kind == "abort" else FAIL
-    return verdict, verdict, "; ".join([line.clause.explain(look, truth), *_counts(line, look)])
+    return verdict, verdict, "; ".join(filter(None, [line.clause.explain(look, truth), *_counts(line, look)]))
 
 
-def _gap(missing: Missing) -> tuple[Verdict, Verdict, str]:
+def _unknown(missing: Missing) -> tuple[Verdict, Verdict, str]:
     reason = missing.reason
     match missing.gap:
         case Gap.FAIL:
-            return NO_DATA, FAIL, f"{reason}; no data counts as a failure here"
+            return NO_DATA, FAIL, f"{reason}, which counts as a failure"
         case Gap.PASS:
-            return PASS, PASS, f"{reason}; this metric may be without data"
+            return PASS, PASS, f"{reason}, which this metric lets pass"
         case Gap.SKIP:
-            return NO_DATA, PASS, f"{reason}; without data this check takes no part"
+            return NO_DATA, PASS, f"{reason}, so that this check takes no part"
         case Gap.HOLD:
-            return NO_DATA, INCONCLUSIVE, f"{reason}; the rollout waits for data"
+            return NO_DATA, INCONCLUSIVE, f"{reason}, for which this metric waits"
         case Gap.UNSURE:
             return INCONCLUSIVE, INCONCLUSIVE, reason
         case Gap.ERROR:
@@ -144,26 +241,31 @@ def _gap(missing: Missing) -> tuple[Verdict, Verdict, str]:
 def _counts(line: Line, look: Look) -> list[str]:
     """The counts behind a line, in words."""
     told = []
-    for leaf in line.clause.leaves:
+    for leaf in line.counts:
         answer = look.answers[leaf.prefix + look.suffix]
         if isinstance(answer, Events):
             told.append(f"{leaf.name}: {answer.bad:.6g} bad of {answer.total:.6g}")
     return told
 
 
+# --- branches ---------------------------------------------------------------------------------------------------
+
+
 def condition_questions(program: Program, condition: Condition, at_ms: Instant) -> tuple[MetricQuestion, ...]:
     """What must be known to decide a branch."""
-    return tuple(leaf.question(at_ms) for leaf in Compiler(program).clause(condition).leaves)
+    return tuple([leaf.question(at_ms) for leaf in _clauses(program, condition).leaves])
 
 
 def decide(
     program: Program, condition: Condition, at_ms: Instant, answers: Mapping[str, Answer]
-) -> tuple[bool | None, str, tuple[tuple[str, str], ...]]:
+) -> tuple[bool | None, str, Shown]:
     """Whether a branch's condition holds (None: it cannot be known), why, and the values seen."""
-    clause = Compiler(program).clause(condition)
-    look = Look(answers, at_ms, {})
+    clause = _clauses(program, condition)
+    look = Look(answers, at_ms)
+    for key in clause.tests:
+        look.rulings[key] = Missing(Gap.UNSURE, "a statistical check keeps evidence between checks; a branch has none")
+        look.words[key] = ""
     truth = clause.decide(look)
-    values = tuple((shown.name, text(shown.read(look), shown.form)) for shown in clause.shown)
     if isinstance(truth, Missing):
-        return None, truth.reason, values
-    return truth, clause.explain(look, truth), values
+        return None, truth.reason, _values(clause, look)
+    return truth, clause.explain(look, truth), _values(clause, look)

@@ -55,17 +55,19 @@ Truth = bool | Missing
 
 
 class Look:
-    """All that one check sees: the answers, the end of their keys, and what the statistical checks came to.
+    """All that one check sees: the answers, and the end of their keys.
 
-    `seen` remembers what measures came to: each is wanted twice, to decide and to show.
+    `rulings` and `words` are what the statistical checks came to, which are judged first. `seen` remembers what
+    measures came to: each is wanted twice, to decide and to show.
     """
 
-    __slots__ = ("answers", "rulings", "seen", "suffix")
+    __slots__ = ("answers", "rulings", "seen", "suffix", "words")
 
-    def __init__(self, answers: Mapping[str, Answer], at_ms: Instant, rulings: Mapping[str, Truth]) -> None:
+    def __init__(self, answers: Mapping[str, Answer], at_ms: Instant) -> None:
         self.answers = answers
         self.suffix = str(at_ms)
-        self.rulings = rulings
+        self.rulings: dict[str, Truth] = {}
+        self.words: dict[str, str] = {}
         self.seen: dict[str, Quantity] = {}
 
 

@@ -1,0 +1,118 @@
+"""Statistical checks on counts: `no_regression`, `meets` and `certified`."""
+
+from __future__ import annotations
+
+import math
+
+from interpreter.analysis import show
+from interpreter.analysis.evidence import (
+    LARGEST,
+    Moment,
+    Ruling,
+    State,
+    Test,
+    counted,
+    nothing_learnt,
+    number,
+    numbers,
+    power,
+    ruling,
+    unseen,
+    without_answer,
+)
+from interpreter.analysis.leaves import missing
+from interpreter.analysis.readings import Gap, Look, Missing, worst
+from interpreter.analysis.sequential import log_mean, objective_evidence, rate_gains, rate_grid
+from interpreter.state import Events
+
+Z = 1.959964
+"""The normal quantile of a 95% interval."""
+
+
+def no_regression(test: Test, look: Look, moment: Moment, state: State) -> Ruling:
+    """Is the canary's rate of bad events higher than the other arm's, by more than the tolerated ratio?"""
+    counts = _counts(test, look)
+    if isinstance(counts, Missing):
+        return without_answer(test, state, counts)
+    after = _bet(test, moment, state, *counts) if unseen(state, moment, test.check.window_ms) else state
+    facts = ", ".join(
+        f"{leaf.arm.value} {share_words(number(after, bad), number(after, total))}"
+        for leaf, bad, total in zip(test.leaves, ("bad", "other_bad"), ("total", "other_total"), strict=True)
+    )
+    learnt = nothing_learnt(test, [arm.total for arm in counts], moment)
+    return ruling(test, moment, state, after, facts, learnt)
+
+
+def _bet(test: Test, moment: Moment, state: State, canary: Events, other: Events) -> State:
+    grid = rate_grid(test.check.params.get("ratio", 1.0))
+    logs = numbers(state, "logs") or [0.0] * len(grid.ratios)
+    if canary.total > 0:
+        gains = rate_gains(grid, canary.bad, other.bad, canary.total, other.total)
+        logs = [log + gain for log, gain in zip(logs, gains, strict=True)]
+    return counted(
+        state,
+        moment,
+        log_mean(grid.log_weights, logs),
+        bad=number(state, "bad") + canary.bad,
+        total=number(state, "total") + canary.total,
+        other_bad=number(state, "other_bad") + other.bad,
+        other_total=number(state, "other_total") + other.total,
+        logs=logs,
+    )
+
+
+def objective(test: Test, look: Look, moment: Moment, state: State) -> Ruling:
+    """Does the canary break its objective? And, for `certified`, is it shown to keep it?"""
+    counts = _counts(test, look)
+    if isinstance(counts, Missing):
+        return without_answer(test, state, counts)
+    allowed = 1 - test.check.params["objective"]
+    after = state
+    if unseen(state, moment, test.check.window_ms):
+        bad, total = number(state, "bad") + counts[0].bad, number(state, "total") + counts[0].total
+        kept = objective_evidence(allowed, bad, total, mirrored=True)
+        best = min(LARGEST, max(number(state, "best"), kept))
+        after = counted(state, moment, objective_evidence(allowed, bad, total), bad=bad, total=total, best=best)
+    facts = f"{share_words(number(after, 'bad'), number(after, 'total'))} where {show.percent(allowed)} may be bad"
+    if test.check.test == "meets":
+        return ruling(test, moment, state, after, facts, nothing_learnt(test, [counts[0].total], moment))
+    return _certified(test, ruling(test, moment, state, after, facts, _not_yet(test, after)))
+
+
+def _certified(test: Test, found: Ruling) -> Ruling:
+    shown = ("certainty", f"{power(number(found.state, 'best'))} of {power(_needed(test))}")
+    return found._replace(values=(shown, *found.values))
+
+
+def _not_yet(test: Test, state: State) -> Missing | None:
+    return None if number(state, "best") >= _needed(test) else Missing(Gap.UNSURE, "not yet certified")
+
+
+def _needed(test: Test) -> float:
+    """The log evidence that certifies: a bad one is promoted with one less the confidence at most."""
+    return -math.log(max(1e-12, 1 - test.check.params.get("confidence", 0.95)))
+
+
+def _counts(test: Test, look: Look) -> list[Events] | Missing:
+    """The counts of each arm, put right where extrapolation has more bad events than events."""
+    found: list[Events] = []
+    gaps: list[Missing] = []
+    for leaf in test.leaves:
+        answer = look.answers[leaf.prefix + look.suffix]
+        if isinstance(answer, Events):
+            total = max(0.0, answer.total)
+            found.append(Events(min(max(0.0, answer.bad), total), total))
+        else:
+            gaps.append(missing(answer, leaf))
+    return worst(*gaps) if gaps else found
+
+
+def share_words(bad: float, total: float) -> str:
+    """`6 of 300 (2%, 0.92% to 4.29%)`: counts, rate, and Wilson's 95% interval."""
+    if not total > 0:
+        return "none"
+    rate, widening = bad / total, 1 + Z * Z / total
+    middle = (rate + Z * Z / (2 * total)) / widening
+    reach = Z / widening * math.sqrt(rate * (1 - rate) / total + (Z / (2 * total)) ** 2)
+    low, high = (show.percent(end, 3) for end in (max(0.0, middle - reach), min(1.0, middle + reach)))
+    return f"{show.plain(bad, 6)} of {show.plain(total, 6)} ({show.percent(rate, 3)}, {low} to {high})"

@@ -1,0 +1,126 @@
+"""`no_slower`: is the canary slower than the other arm, anywhere?
+
+The test of `no_regression` at every finite bound of the histogram, with the requests above it as the bad ones; the
+evidence is the mean over all bounds, which is evidence against "nowhere slower" whatever the bounds have to do with
+each other. No bound has to be chosen by anybody.
+
+A bound is worth a bet only once both arms together have requests on either side of it; until then it stands at 1.
+That is decided by the sum of the arms, of which the test is independent. Evidence must stay small, so that at most
+twelve bounds are bet on, those with the most telling tails, on a narrow grid, and logarithms are kept to four
+decimals, rounded down.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from interpreter.analysis import histogram, show
+from interpreter.analysis.evidence import (
+    LARGEST,
+    Moment,
+    Ruling,
+    State,
+    Test,
+    counted,
+    nothing_learnt,
+    number,
+    numbers,
+    ruling,
+    unseen,
+    without_answer,
+)
+from interpreter.analysis.leaves import missing
+from interpreter.analysis.readings import Look, Missing, worst
+from interpreter.analysis.sequential import NARROW_POINTS, log_mean, narrow_grid, rate_losses
+from interpreter.state import Histogram
+
+MOST_BOUNDS = 12
+MOST_TELLING = 0.05
+"""The share of slow requests at which a bound tells most for its cost."""
+
+LOWEST = -99.0
+DECIMALS = 1e4
+
+Tails = Mapping[float, float]
+
+
+def no_slower(test: Test, look: Look, moment: Moment, state: State) -> Ruling:
+    """One look."""
+    found = _histograms(test, look)
+    if isinstance(found, Missing):
+        return without_answer(test, state, found)
+    totals = [histogram.total(item.buckets) for item in found]
+    tails = [histogram.slower(item.buckets) for item in found]
+    after = _bet(moment, state, tails, totals) if unseen(state, moment, test.check.window_ms) else state
+    facts = _facts(test, after, tails, totals)
+    return ruling(test, moment, state, after, facts, nothing_learnt(test, totals, moment))
+
+
+def _histograms(test: Test, look: Look) -> list[Histogram] | Missing:
+    found: list[Histogram] = []
+    gaps: list[Missing] = []
+    for leaf in test.leaves:
+        answer = look.answers[leaf.prefix + look.suffix]
+        if isinstance(answer, Histogram):
+            found.append(answer)
+        else:
+            gaps.append(missing(answer, leaf))
+    return worst(*gaps) if gaps else found
+
+
+def _bet(moment: Moment, state: State, tails: Sequence[Tails], totals: Sequence[float]) -> State:
+    canary, other = tails
+    together = {bound: canary[bound] + other[bound] for bound in canary if bound in other}
+    slots = number(state, "slots") or float(len(together))
+    bounds, logs = list(numbers(state, "bounds")), list(numbers(state, "logs"))
+    whole = sum(totals)
+    if totals[0] > 0:
+        bounds += _new_bounds(bounds, together, whole, slots)
+        logs += [0.0] * (NARROW_POINTS * len(bounds) - len(logs))
+        losses = rate_losses(narrow_grid(), totals[0] / whole)
+        for row, bound in enumerate(bounds):
+            if together.get(bound, 0.0) > 0:
+                _bet_on(logs, row * NARROW_POINTS, losses, canary[bound], together[bound])
+    return counted(state, moment, _mean(logs, slots), slots=slots, bounds=bounds, logs=logs)
+
+
+def _new_bounds(bounds: Sequence[float], together: Tails, whole: float, slots: float) -> list[float]:
+    fit = [bound for bound, tail in together.items() if bound not in bounds and 0 < tail < whole]
+    fit.sort(key=lambda bound: abs(math.log(together[bound] / whole / MOST_TELLING)))
+    return fit[: max(0, min(MOST_BOUNDS, int(slots)) - len(bounds))]
+
+
+def _bet_on(logs: list[float], start: int, losses: Sequence[float], canary: float, together: float) -> None:
+    for index, (gain, loss) in enumerate(zip(narrow_grid().log_gains, losses, strict=True), start):
+        log = logs[index] + canary * gain - together * loss
+        logs[index] = max(LOWEST, min(LARGEST, math.floor(log * DECIMALS + 1e-6) / DECIMALS))
+
+
+def _rows(logs: Sequence[float]) -> list[float]:
+    weights = narrow_grid().log_weights
+    return [log_mean(weights, logs[at : at + NARROW_POINTS]) for at in range(0, len(logs), NARROW_POINTS)]
+
+
+def _mean(logs: Sequence[float], slots: float) -> float:
+    """The log mean over all slots; those without a bound stand at 1."""
+    if not slots:
+        return 0.0
+    rows = _rows(logs)
+    if slots > len(rows):
+        rows.append(math.log(slots - len(rows)))
+    return log_mean([-math.log(slots)] * len(rows), rows)
+
+
+def _facts(test: Test, state: State, tails: Sequence[Tails], totals: Sequence[float]) -> str:
+    """This window at the bound where the canary has looked worst so far."""
+    ranked = sorted(zip(_rows(numbers(state, "logs")), numbers(state, "bounds"), strict=True), reverse=True)
+    seen = [bound for _, bound in ranked if all(bound in arm for arm in tails)]
+    if not seen or not all(total > 0 for total in totals):
+        return ""
+    bound = seen[0]
+    shares = [
+        f"{leaf.arm.value} {show.percent(arm[bound] / total, 3)}"
+        for leaf, arm, total in zip(test.leaves, tails, totals, strict=True)
+    ]
+    return f"slower than {show.seconds(bound)}: {', '.join(shares)}"
