@@ -71,8 +71,13 @@ def recording(program: Program) -> list[Call]:
         if state.phase is Phase.SUCCEEDED and not step.actions:
             return calls
         revision = "two" if state.phase is not Phase.INITIALIZING else "one"
+        known = {**inputs.answers, **answers}
         inputs = replace(
-            inputs, revision=revision, routing=step.desired.routing, answers=inputs.answers | answers, results=results
+            inputs,
+            revision=revision,
+            routing=step.desired.routing,
+            answers=known,
+            results=results,
         )
         if not answers and not results:
             inputs = replace(inputs, answers={})

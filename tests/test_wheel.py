@@ -63,10 +63,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(base)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = base.glob("rollway-*.whl")
-    subprocess.run([sys.executable, "-m", "venv", base / "env"], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "venv", str(base / "env")], check=True, capture_output=True)
     python = base / "env" / "bin" / "python"
-    install = ["-m", "pip", "install", "--quiet", "--no-index", "--no-deps", wheel]
-    subprocess.run([python, *install], check=True, capture_output=True)
+    install = ["-m", "pip", "install", "--quiet", "--no-index", "--no-deps", str(wheel)]
+    subprocess.run([str(python), *install], check=True, capture_output=True)
     (site,) = (base / "env" / "lib").glob("python3*/site-packages")
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     (base / "work").mkdir()
