@@ -29,7 +29,7 @@ from dsl.ir import (
     Unit,
 )
 from interpreter.analysis import show
-from interpreter.analysis.leaves import GAPS, Leaf, label, leaf_reader, named, too_few
+from interpreter.analysis.leaves import Leaf, label, leaf_of, leaf_reader, named, too_few
 from interpreter.analysis.readings import (
     Bounds,
     Cmp,
@@ -221,7 +221,7 @@ class Compiler:
         found = self._program.metrics[metric]
         if isinstance(found.expr, Measure):
             return self.leaf(found.expr.metric, arm, window_ms)
-        return Leaf(metric, arm, window_ms, found.unit, GAPS[found.no_data])
+        return leaf_of(metric, found, arm, window_ms)
 
     def reader(self, expr: Expr, scope: Scope = AS_WRITTEN) -> Reader:
         """A function from a look to what the expression comes to."""

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from dsl.ir import Statistical
+from interpreter.analysis import show
 from interpreter.analysis.leaves import Leaf
 from interpreter.analysis.readings import Gap, Missing, Reader, Truth
 
@@ -129,7 +130,9 @@ def without_answer(test: Test, state: State, gap: Missing) -> Ruling:
 
 def power(log: float) -> str:
     """e to this, as people read it."""
-    return f"{math.exp(log):.3g}" if abs(log) < 13 else f"1e{log / math.log(10):+.0f}"
+    if log < math.log(0.001):
+        return "<0.001"
+    return show.plain(math.exp(log), 3) if log < math.log(1e6) else f"1e{log / math.log(10):.0f}"
 
 
 def nothing_learnt(test: Test, totals: Sequence[float], moment: Moment) -> Missing | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, assert_never
 
-from dsl.ir import BASE_SCALE, Arm, Measure, NoData, Unit
+from dsl.ir import BASE_SCALE, Arm, Measure, Metric, NoData, Unit
 from interpreter.analysis import histogram, show
 from interpreter.analysis.readings import Bounds, Gap, Look, Missing, Quantity, Reader, finite
 from interpreter.state import (
@@ -30,17 +30,14 @@ GAPS = {NoData.FAIL: Gap.FAIL, NoData.PASS: Gap.PASS, NoData.SKIP: Gap.SKIP, NoD
 
 
 class Leaf(NamedTuple):
-    """One thing to ask a provider for; a `MetricQuestion` but for its moment."""
+    """One thing to ask a provider for; a `MetricQuestion` but for its moment. `prefix` is how its key begins."""
 
     metric: str
     arm: Arm
     window_ms: int
     unit: Unit
     gap: Gap
-
-    @property
-    def prefix(self) -> str:
-        return self.question(0).key[:-1]
+    prefix: str
 
     @property
     def name(self) -> str:
@@ -48,6 +45,12 @@ class Leaf(NamedTuple):
 
     def question(self, at_ms: int) -> MetricQuestion:
         return MetricQuestion(self.metric, self.arm.value, self.window_ms, at_ms)
+
+
+def leaf_of(metric: str, definition: Metric, arm: Arm, window_ms: int) -> Leaf:
+    """The leaf for a metric that providers are asked for."""
+    prefix = MetricQuestion(metric, arm.value, window_ms, 0).key[:-1]
+    return Leaf(metric, arm, window_ms, definition.unit, GAPS[definition.no_data], prefix)
 
 
 def named(metric: str, arm: Arm) -> str:

@@ -14,6 +14,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from math import exp, log1p
+from operator import add
 from typing import NamedTuple
 
 POINTS = 48
@@ -24,11 +26,11 @@ SPREAD = 1.0
 
 def log_mean(log_weights: Sequence[float], logs: Sequence[float]) -> float:
     """The logarithm of the weighted mean of e^logs, without overflow."""
-    terms = [weight + log for weight, log in zip(log_weights, logs, strict=True)]
+    terms: list[float] = list(map(add, log_weights, logs))
     most = max(terms)
     if math.isinf(most):
         return most
-    return most + math.log(sum([math.exp(term - most) for term in terms]))
+    return most + math.log(sum([exp(term - most) for term in terms]))
 
 
 def spaced(low: float, high: float, points: int) -> tuple[float, ...]:
@@ -90,7 +92,7 @@ def rate_gains(grid: RateGrid, canary: float, other: float, canary_total: float,
 def rate_losses(grid: RateGrid, share: float) -> list[float]:
     """What each bad event of either arm costs, if the canary has this share of the requests."""
     base = math.log1p((grid.null - 1) * share)
-    return [math.log1p((ratio - 1) * share) - base for ratio in grid.ratios]
+    return [log1p((ratio - 1) * share) - base for ratio in grid.ratios]
 
 
 # --- seq_slo: does one arm break, or keep, its objective? ---------------------------------------------------------
