@@ -114,6 +114,7 @@ def _signature(declared: Any) -> str:
 
 def traffic() -> str:
     """The table of what each traffic provider can do."""
+
     def yes(value: bool) -> str:
         return "yes" if value else ""
 
