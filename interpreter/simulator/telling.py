@@ -140,7 +140,8 @@ def _judged(record: CheckRecord) -> str:
 
 def _told(result: CheckResult) -> str:
     values = ", ".join(f"{name} is {value}" for name, value in result.values)
-    return ": ".join(part for part in (f"`{result.text}`", values, result.detail) if part)
+    enough = values and result.verdict in (Verdict.FAIL, Verdict.ABORT)
+    return f"`{result.text}`: {values if enough else result.detail or values}".removesuffix(": ")
 
 
 def decisive(record: CheckRecord) -> tuple[CheckResult, ...]:
@@ -193,6 +194,20 @@ def assertion(story: Story, record: CheckRecord) -> Iterator[str]:
         yield from (f"    {row}" for row in drawn(result.text, result.values))
         if result.detail:
             yield f"    {result.detail}"
+
+
+def around(story: Story, at_ms: int | None, many: int = 8) -> list[str]:
+    """What happened next to a moment (the end, if none is named), and the check that decided it."""
+    told = list(lines(story.program, story.moments))
+    before = [place for place, line in enumerate(told) if at_ms is None or line.at_ms <= at_ms]
+    last = (before[-1] if before else 0) + 2
+    shown = told[max(0, last - many) : last]
+    found = list(_table(shown))
+    if last - many > 0:
+        found.insert(0, "…")
+    if last < len(told):
+        found.append("…")
+    return [*found, *why(story)]
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------

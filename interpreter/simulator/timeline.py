@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -257,20 +256,23 @@ def _announced(given: GivenMetric | GivenEvent, world: World) -> str | None:
         return f"{name(given.measure)} = {shown(given.value, unit_of(given.measure, world.telemetry.metrics))}"
     if given.what in ("approval", "abort", "interpreter_restart"):
         return None
+    if given.what == "no_data" and given.subject:
+        return f"no data of `{given.subject}`"
     if given.what == "new_revision":
         return f"new revision {world.revision_at(given.after_ms)}"
-    words = given.what.split(" ")
-    return " ".join([words[0], *([f"`{given.subject}`"] if given.subject else []), *words[1:]])
+    return _WORDS.get(given.what, given.what).format(f" `{given.subject}`" if given.subject else "")
+
+
+_WORDS = {
+    "no_data": "no metric has data",
+    "provider_down": "the metric provider is down",
+    "webhook refuses": "webhook{} refuses",
+    "gate opens": "gate{} opens",
+    "gate closes": "gate{} shuts",
+    "canary not_ready": "the canary is not ready",
+    "primary not_ready": "the primary is not ready",
+}
 
 
 def _first_line(text: str) -> str:
     return text.strip().splitlines()[0] if text.strip() else ""
-
-
-def around(moments: Sequence[Moment], at_ms: int | None, many: int) -> tuple[Moment, ...]:
-    """The moments next to a point of time, the last ones if there is none."""
-    if at_ms is None:
-        return tuple(moments[-many:])
-    before = [index for index, moment in enumerate(moments) if moment.at_ms <= at_ms]
-    last = (before[-1] if before else 0) + 2
-    return tuple(moments[max(0, last - many) : last])

@@ -14,7 +14,7 @@ from math import ceil, isfinite
 from typing import NamedTuple
 
 from dsl.ir import Arm, Check, Condition, Measure, Metric, Program, RouteOp, Unit
-from interpreter.analysis.evaluate import ENOUGH_REQUESTS
+from interpreter.analysis.leaves import ENOUGH_REQUESTS
 from interpreter.simulator.expressions import Metrics, constants, expressions, holds, leaves
 from interpreter.simulator.knobs import LONGEST_MEDIAN, Knob, knobs_of
 

@@ -1,0 +1,384 @@
+"""What a Program would do, known before it runs: how soon and how late each step comes, and what can end it there.
+
+All control flow is forward, so one walk over the instructions sees every path. The soonest time is that of `dsl.flow`:
+every check passes at once, every webhook accepts, every approval is there already. The latest time has every tolerated
+failure used up, every wait at its limit and every workload ready only just before the deadline; a wait without a limit
+has no latest time, and is named. Checks that could not be made, or that say nothing, hold a rollout up without being
+counted: they are in neither time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, assert_never
+
+from dsl import flow
+from dsl.ir import (
+    Analysis,
+    BranchOp,
+    CallOp,
+    Check,
+    GateCheck,
+    HoldOp,
+    Instruction,
+    NotifyOp,
+    PauseOp,
+    Program,
+    PromoteOp,
+    RollbackOp,
+    RouteOp,
+    ScaleOp,
+    Tolerance,
+    WaitOp,
+    Window,
+)
+from interpreter.windows import opens_at
+
+_WEEK_MS = 7 * 24 * 3_600_000
+_MONDAY_MS = 4 * 24 * 3_600_000
+_QUARTER_MS = 15 * 60_000
+
+
+class Span(NamedTuple):
+    """A time between a soonest and a latest; a latest of None has no limit."""
+
+    soonest: int
+    latest: int | None
+
+    def __add__(self, other: object) -> Span:
+        if not isinstance(other, Span):
+            return NotImplemented
+        open_ended = self.latest is None or other.latest is None
+        return Span(self.soonest + other.soonest, None if open_ended else (self.latest or 0) + (other.latest or 0))
+
+    def __or__(self, other: Span | None) -> Span:
+        if other is None:
+            return self
+        open_ended = self.latest is None or other.latest is None
+        latest = None if open_ended else max(self.latest or 0, other.latest or 0)
+        return Span(min(self.soonest, other.soonest), latest)
+
+
+class PlannedStep(NamedTuple):
+    """One instruction that some run comes to. Times count from the start of the rollout."""
+
+    place: int
+    text: str
+    line: int
+    starts: Span
+    ends: Span
+    weight: flow.Range
+    mirror: flow.Range
+    matched: bool
+    analysis: str | None
+    ended_by: tuple[str, ...]
+    depth: int
+    arm: str
+
+
+class Plan(NamedTuple):
+    """The whole plan. `promotion` is None for a policy that never promotes; `endless` names the waits without limit."""
+
+    program: Program
+    steps: tuple[PlannedStep, ...]
+    promotion: Span | None
+    endless: tuple[str, ...]
+
+
+class _Arrival(NamedTuple):
+    """When an instruction begins: `span` without tolerated failures; `failures` is what those can add up to."""
+
+    span: Span
+    failures: int
+    routed: int
+
+    def __or__(self, other: _Arrival | None) -> _Arrival:
+        if other is None:
+            return self
+        return _Arrival(self.span | other.span, max(self.failures, other.failures), min(self.routed, other.routed))
+
+    @property
+    def whole(self) -> Span:
+        return self.span + Span(0, self.failures)
+
+
+def plan(program: Program) -> Plan:
+    """The plan of a Program."""
+    arrivals = _walk(program)
+    exposures = flow.exposures(program)
+    depths, arms = _arms(program)
+    steps = []
+    promotion: Span | None = None
+    for index, (arrival, pair) in enumerate(zip(arrivals, exposures, strict=True)):
+        if arrival is None or pair is None:
+            continue
+        after = _after(program, index, arrival)
+        steps.append(_planned(program, index, arrival, after, pair[1], depths[index], arms[index]))
+        if isinstance(program.code[index], PromoteOp):
+            promotion = after.whole | promotion
+    endless = tuple(
+        f"{what} (step {step.place + 1})" for step in steps for what in _endless(program, program.code[step.place])
+    )
+    return Plan(program, tuple(steps), promotion, endless)
+
+
+def _planned(
+    program: Program, index: int, arrival: _Arrival, after: _Arrival, exposed: flow.Exposure, depth: int, arm: str
+) -> PlannedStep:
+    source = program.spans[index] if index < len(program.spans) else None
+    op = program.code[index]
+    return PlannedStep(
+        place=index,
+        text=source.text if source is not None else op.op,
+        line=source.line if source is not None else 0,
+        starts=arrival.whole,
+        ends=after.whole,
+        weight=exposed.weight,
+        mirror=exposed.mirror,
+        matched=exposed.matched,
+        analysis=judging(program, index, exposed),
+        ended_by=tuple(_ended_by(program, op)),
+        depth=depth,
+        arm=arm,
+    )
+
+
+def judging(program: Program, index: int, exposed: flow.Exposure) -> str | None:
+    """The analysis that watches during an instruction, if any does."""
+    op = program.code[index]
+    if isinstance(op, HoldOp):
+        return op.analysis
+    if isinstance(op, WaitOp) and not exposed.dark:
+        return program.analysis
+    return None
+
+
+# --- the walk ---------------------------------------------------------------------------------------------------
+
+
+def _walk(program: Program) -> list[_Arrival | None]:
+    """When each instruction begins; None for those that no run comes to."""
+    arrivals: list[_Arrival | None] = [None] * len(program.code)
+    if arrivals:
+        arrivals[0] = _Arrival(Span(0, program.deadline_ms), 0, 0)
+    for index, arrival in enumerate(arrivals):
+        if arrival is None:
+            continue
+        after = _after(program, index, arrival)
+        for following in flow.successors(program, index):
+            arrivals[following] = after | arrivals[following]
+    return arrivals
+
+
+def _after(program: Program, index: int, arrival: _Arrival) -> _Arrival:
+    """When what comes after an instruction begins."""
+    op = program.code[index]
+    span = arrival.span
+    if isinstance(op, RouteOp):
+        allowed = _allowed_at(program, op)
+        span = Span(max(span.soonest, allowed), None if span.latest is None else max(span.latest, allowed))
+        return arrival._replace(span=span, routed=span.soonest)
+    if isinstance(op, PromoteOp):
+        weight = (flow.exposures(program)[index] or (flow.NOTHING, flow.NOTHING))[0].weight
+        return arrival._replace(span=span + _promoting(program, op, weight))
+    taken = Span(flow.least_ms(program, index, span.soonest - arrival.routed), _most_ms(program, index))
+    return arrival._replace(span=span + taken, failures=max(arrival.failures, _shared_failures(program, op)))
+
+
+def _allowed_at(program: Program, op: RouteOp) -> int:
+    """How long after the start the guardrails let this routing be set; limits on `step` depend on the path."""
+    asked = {"traffic": op.weight, "mirror": op.mirror}
+    held = [
+        limit.within_ms
+        for guardrail in program.guardrails.values()
+        for limit in guardrail.limits
+        if limit.within_ms is not None
+        for value in (asked.get(limit.subject),)
+        if value is not None and flow.compare(limit.cmp, value, limit.value)
+    ]
+    return max(held, default=0)
+
+
+def _promoting(program: Program, op: PromoteOp, weight: flow.Range) -> Span:
+    """The primary becomes ready, then the traffic goes back in steps."""
+    if op.step is None:
+        return Span(0, program.deadline_ms)
+    every = op.every_ms or 0
+    low, high = (max(0, -(-int(share * 1000) // int(op.step * 1000)) - 1) * every for share in weight)
+    return Span(low, program.deadline_ms + high)
+
+
+def _most_ms(program: Program, index: int) -> int | None:
+    """The longest time of an instruction, but for the failures that `_shared_failures` counts once for the rollout."""
+    op = program.code[index]
+    match op:
+        case HoldOp():
+            return _longest_hold(program, index, op)
+        case PauseOp():
+            return op.duration_ms if op.window is None else longest_shut(program.windows[op.window])
+        case WaitOp():
+            return op.within_ms
+        case ScaleOp():
+            return program.deadline_ms
+        case CallOp():
+            tolerate = _tolerance(program, op.analysis)
+            tries = 1 if tolerate.mode == "total" else max(1, tolerate.count)
+            return tries * _call_ms(program, op) + (tries - 1) * op.every_ms
+        case BranchOp() | RouteOp() | NotifyOp() | PromoteOp() | RollbackOp():
+            return 0
+        case _:
+            assert_never(op)
+
+
+def _longest_hold(program: Program, index: int, op: HoldOp) -> int:
+    """With as many failures as leave it going; those that are counted over the whole rollout come on top, once."""
+    least = flow.least_ms(program, index, 0)
+    if op.analysis is None:
+        return least
+    analysis = program.analyses[op.analysis]
+    needed = checks_of(program, index)
+    return least + (_most_checks(analysis.tolerate, needed) - needed) * analysis.every_ms
+
+
+def checks_of(program: Program, index: int) -> int:
+    """How many checks a hold makes when all of them pass, right after traffic changed."""
+    op = program.code[index]
+    if not isinstance(op, HoldOp) or op.analysis is None:
+        return 0
+    if op.checks is not None:
+        return max(1, op.checks)
+    every = program.analyses[op.analysis].every_ms
+    return max(1, (op.duration_ms or 0) // every)
+
+
+def _most_checks(tolerate: Tolerance, passes: int) -> int:
+    """How many checks there can be until so many have passed, without the failures becoming too many."""
+    failures = max(1, tolerate.count) - 1
+    match tolerate.mode:
+        case "total":
+            return passes
+        case "consecutive":
+            return passes * (failures + 1)
+        case "window":
+            width = max(tolerate.window, failures + 1)
+            full, rest = divmod(passes - 1, width - failures)
+            return full * width + failures + rest + 1
+
+
+def _shared_failures(program: Program, op: Instruction) -> int:
+    """How long the tolerated failures of a rollout hold it up, where they are counted from its start to its end."""
+    if isinstance(op, HoldOp) and op.analysis is not None:
+        analysis = program.analyses[op.analysis]
+        return (max(1, analysis.tolerate.count) - 1) * analysis.every_ms if analysis.tolerate.mode == "total" else 0
+    if isinstance(op, CallOp):
+        tolerate = _tolerance(program, op.analysis)
+        again = op.every_ms + _call_ms(program, op)
+        return (max(1, tolerate.count) - 1) * again if tolerate.mode == "total" else 0
+    return 0
+
+
+def _tolerance(program: Program, analysis: str | None) -> Tolerance:
+    return program.analyses[analysis].tolerate if analysis is not None else Tolerance(1)
+
+
+def _call_ms(program: Program, op: CallOp) -> int:
+    webhook = program.webhooks[op.webhook]
+    return webhook.timeout_ms * (webhook.retries + 1)
+
+
+def longest_shut(window: Window) -> int | None:
+    """The longest time that one may have to wait for a window; None for one that never opens."""
+    waits = []
+    for moment in range(_MONDAY_MS, _MONDAY_MS + _WEEK_MS, _QUARTER_MS):
+        opening = opens_at(window, moment)
+        if opening is None:
+            return None
+        waits.append(opening - moment)
+    return max(waits)
+
+
+# --- what is said of a step -------------------------------------------------------------------------------------
+
+
+def _endless(program: Program, op: Instruction) -> Iterator[str]:
+    """What an instruction may wait for without a limit."""
+    if isinstance(op, WaitOp) and op.within_ms is None:
+        yield _subject(op)
+    if isinstance(op, PauseOp) and op.window is not None and longest_shut(program.windows[op.window]) is None:
+        yield f"window `{op.window}`"
+    if isinstance(op, PromoteOp):
+        for name, guardrail in program.guardrails.items():
+            yield from (f"gate `{gate}` of guardrail `{name}`" for gate in guardrail.gates_before_promote)
+            if guardrail.approval_before_promote and not _asks_for_approval(program):
+                yield f"approval, which guardrail `{name}` requires"
+
+
+def _asks_for_approval(program: Program) -> bool:
+    return any(isinstance(op, WaitOp) and op.gate is None for op in program.code)
+
+
+def _subject(op: WaitOp) -> str:
+    if op.gate is not None:
+        return f"gate `{op.gate}`"
+    return f"approval from {op.who}" if op.who else "approval"
+
+
+def _ended_by(program: Program, op: Instruction) -> Iterator[str]:
+    """What can end the rollout at an instruction."""
+    match op:
+        case HoldOp() if op.analysis is not None:
+            yield from _ended_by_analysis(program.analyses[op.analysis])
+        case CallOp():
+            yield f"{_plural(_tolerance(program, op.analysis), 'refusal')}"
+        case WaitOp() if op.within_ms is not None and op.otherwise == "rollback":
+            yield f"no {_subject(op)} in time"
+        case ScaleOp():
+            yield "canary not ready in time"
+        case PromoteOp():
+            yield "primary not ready in time"
+        case RollbackOp():
+            yield "the policy itself"
+        case _:
+            return
+
+
+def _ended_by_analysis(analysis: Analysis) -> Iterator[str]:
+    if any(not isinstance(check, GateCheck) and check.kind in ("require", "call") for check in analysis.checks):
+        yield _plural(analysis.tolerate, "failed check")
+    for check in analysis.checks:
+        match check:
+            case Check(kind="abort"):
+                yield check.text
+            case GateCheck():
+                yield f"gate `{check.gate}` opens"
+            case _:
+                continue
+
+
+def _plural(tolerate: Tolerance, noun: str) -> str:
+    count = max(1, tolerate.count)
+    words = f"{count} {noun}{'' if count == 1 else 's'}"
+    match tolerate.mode:
+        case "total":
+            return words
+        case "consecutive":
+            return f"{words} in a row"
+        case "window":
+            return f"{words} in {tolerate.window}"
+
+
+def _arms(program: Program) -> tuple[list[int], list[str]]:
+    """How deep each instruction stands within arms of `if`, and which arm it is the first of."""
+    depths, arms = [0] * len(program.code), [""] * len(program.code)
+    for index, op in enumerate(program.code):
+        if not isinstance(op, BranchOp) or op.condition is None:
+            continue
+        last = program.code[op.target - 1] if op.target - 1 > index else None
+        end = last.target if isinstance(last, BranchOp) and last.condition is None else op.target
+        for inner in range(index + 1, min(end, len(program.code))):
+            depths[inner] += 1
+        if index + 1 < op.target and index + 1 < len(arms):
+            arms[index + 1] = "then"
+        if op.target < end and op.target < len(arms):
+            arms[op.target] = "else"
+    return depths, arms

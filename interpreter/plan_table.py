@@ -1,0 +1,198 @@
+"""A plan as a table for people and as JSON for tools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from dsl.flow import Range
+from dsl.ir import NotifyOp, Program, RouteOp
+from interpreter.plan import Plan, PlannedStep, Span
+from interpreter.plan_exposure import Exposure, exposures, worst
+from interpreter.plan_load import Load, loads
+
+_HEAD = ("step", "soonest", "latest", "canary", "what", "judged by", "ended by")
+_WIDEST = 44
+_LENGTHS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
+
+
+def duration(milliseconds: int | None) -> str:
+    """The way the language writes a duration; `no limit` for None."""
+    if milliseconds is None:
+        return "no limit"
+    rest, parts = milliseconds, []
+    for name, length in _LENGTHS:
+        count, rest = divmod(rest, length)
+        if count:
+            parts.append(f"{count}{name}")
+    return "".join(parts) or "0s"
+
+
+def text(plan: Plan) -> str:
+    """The whole plan: the table of steps, and beneath it what it comes to."""
+    program = plan.program
+    head = f"{program.name} in {program.namespace}"
+    return "\n".join([head, "", *_aligned([_HEAD, *_rows(plan)]), "", *_summary(plan)]) + "\n"
+
+
+def _promotion(plan: Plan) -> str:
+    if plan.promotion is None:
+        return "never"
+    soonest, latest = plan.promotion
+    ends = "with no limit to the latest" if latest is None else f"after {duration(latest)} at the latest"
+    return f"after {duration(soonest)} at the soonest, {ends}"
+
+
+# --- the table --------------------------------------------------------------------------------------------------
+
+
+def _rows(plan: Plan) -> Iterator[tuple[str, ...]]:
+    deadline = plan.program.deadline_ms
+    yield ("", "0s", _times(0, deadline), "0%", "bring the canary up", "", "canary not ready in time")
+    for step in plan.steps:
+        if step.arm == "else":
+            yield ("", "", "", "", "  " * (step.depth - 1) + "else", "", "")
+        if not _jumps(plan.program, step):
+            yield _row(plan, step)
+
+
+def _jumps(program: Program, step: PlannedStep) -> bool:
+    """Whether the step is only the end of an arm, which nobody wrote."""
+    op = program.code[step.place]
+    return op.op == "branch" and op.condition is None
+
+
+def _row(plan: Plan, step: PlannedStep) -> tuple[str, ...]:
+    return (
+        str(step.place + 1),
+        _times(step.starts.soonest, step.ends.soonest),
+        _times(step.starts.latest, step.ends.latest),
+        _canary(step),
+        "  " * step.depth + _shortened(_what(plan.program, step)),
+        step.analysis or "",
+        ", ".join(step.ended_by),
+    )
+
+
+def _what(program: Program, step: PlannedStep) -> str:
+    """The statement; of one that makes several instructions (`ramp`, `shift … for`), also which one this is."""
+    op = program.code[step.place]
+    spans = program.spans
+    near = [i for i in (step.place - 1, step.place + 1) if 0 <= i < len(spans)]
+    if step.place >= len(spans) or not any(spans[i] == spans[step.place] for i in near):
+        return step.text
+    if isinstance(op, RouteOp) and op.weight is not None:
+        return f"{step.text}: to {op.weight:g}%"
+    if op.op == "hold":
+        return f"{step.text}: {duration(op.duration_ms)}" if op.checks is None else f"{step.text}: {_checks(op.checks)}"
+    return step.text
+
+
+def _checks(count: int) -> str:
+    return f"{count} check{'' if count == 1 else 's'}"
+
+
+def _times(begin: int | None, end: int | None) -> str:
+    if begin is None:
+        return "no limit"
+    if begin == end:
+        return duration(begin)
+    return f"{duration(begin)}–{duration(end)}" if end is not None else f"{duration(begin)}–…"
+
+
+def _canary(step: PlannedStep) -> str:
+    parts = [_share(step.weight)]
+    if step.mirror.high:
+        parts.append(f"+{_share(step.mirror)} mirrored")
+    if step.matched:
+        parts.append("+matching")
+    return " ".join(parts)
+
+
+def _share(share: Range) -> str:
+    return f"{share.high:g}%" if share.low == share.high else f"{share.low:g}–{share.high:g}%"
+
+
+def _shortened(words: str) -> str:
+    return words if len(words) <= _WIDEST else f"{words[: _WIDEST - 1]}…"
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if column in (0,) else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+# --- what it comes to -------------------------------------------------------------------------------------------
+
+
+def _summary(plan: Plan) -> Iterator[str]:
+    yield f"promotion  {_promotion(plan)}"
+    if plan.endless:
+        yield f"no limit   {', '.join(plan.endless)}"
+    yield f"exposure   {_exposed(worst(plan))}"
+    for load in loads(plan):
+        yield f"load       {_load(load)}"
+    messages = sum(isinstance(plan.program.code[step.place], NotifyOp) for step in plan.steps)
+    if messages:
+        yield f"messages   {messages} to channels, beside those of events"
+
+
+def _exposed(exposure: Exposure | None) -> str:
+    if exposure is None:
+        return "no request of a user reaches the canary by its weight"
+    share, at = f"{exposure.share:g}% of requests", f"(step {exposure.step + 1})"
+    if exposure.noticed_ms is None:
+        return f"at worst {share} until somebody notices: nothing judges them before a wait without a limit {at}"
+    hit = duration(exposure.hit_ms)
+    return f"at worst {share} for {duration(exposure.noticed_ms)}, as much as all requests for {hit} {at}"
+
+
+def _load(load: Load) -> str:
+    return f"{load.queries:,.6g} queries and {load.calls:,.6g} calls an hour under analysis `{load.analysis}`"
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------
+
+
+def data(plan: Plan) -> dict[str, Any]:
+    """The plan as plain JSON data; a latest time of null has no limit."""
+    return {
+        "rollout": plan.program.name,
+        "namespace": plan.program.namespace,
+        "promotion": None if plan.promotion is None else _span(plan.promotion),
+        "without_limit": list(plan.endless),
+        "steps": [_step(step) for step in plan.steps],
+        "exposure": [_exposure(one) for one in exposures(plan)],
+        "worst_exposure": None if (found := worst(plan)) is None else _exposure(found),
+        "load": [load._asdict() for load in loads(plan)],
+    }
+
+
+def _span(span: Span) -> dict[str, int | None]:
+    return {"soonest_ms": span.soonest, "latest_ms": span.latest}
+
+
+def _exposure(one: Exposure) -> dict[str, Any]:
+    return {"step": one.step, "share": one.share, "noticed_ms": one.noticed_ms, "hit_ms": one.hit_ms}
+
+
+def _step(step: PlannedStep) -> dict[str, Any]:
+    return {
+        "step": step.place,
+        "text": step.text,
+        "line": step.line,
+        "starts": _span(step.starts),
+        "ends": _span(step.ends),
+        "weight": {"low": step.weight.low, "high": step.weight.high},
+        "mirror": {"low": step.mirror.low, "high": step.mirror.high},
+        "matched": step.matched,
+        "analysis": step.analysis,
+        "ended_by": list(step.ended_by),
+        "arm": step.arm or None,
+        "depth": step.depth,
+    }
