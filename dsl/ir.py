@@ -602,10 +602,12 @@ class ExpectBound:
 
 @dataclass(frozen=True, slots=True)
 class TestCase:
-    """A `test` block, compiled; `rollout` is the name of the Program that it is about."""
+    """A `test` block, compiled; `rollout` is the name of the Program that it is about. `metrics` are those that the
+    test speaks of and the Program does not."""
 
     title: str
     rollout: str
     givens: tuple[GivenMetric | GivenEvent, ...]
     expectations: tuple[ExpectOutcome | ExpectBound, ...]
     span: Span
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
