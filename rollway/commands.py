@@ -26,9 +26,9 @@ COMMANDS: dict[str, Row] = {
     "compile": Row(
         "rollway.compile", "Turn a policy into a Program, or into a Kubernetes manifest.", WRITE, quick=True
     ),
-    "plan": Row("rollway.plan", "Say what a policy would do: steps, times, exposure, queries.", TRY),
-    "simulate": Row("rollway.simulate", "Run a policy in virtual time against a scenario.", TRY),
-    "test": Row("rollway.test", "Run the `test` blocks of policies.", TRY),
+    "plan": Row("rollway.plan", "Say what a policy would do: steps, times, exposure, queries.", TRY, quick=True),
+    "simulate": Row("rollway.simulate", "Run a policy in virtual time against a scenario.", TRY, quick=True),
+    "test": Row("rollway.test", "Run the `test` blocks of policies.", TRY, quick=True),
     "run": Row("rollway.run", "Run a rollout with real processes and real traffic on this machine.", TRY),
     "demo": Row("rollway.demo", "Watch a good revision promoted and a bad one rolled back.", TRY),
     "explain": Row("rollway.explain", "Explain a code, with an example before and after.", LOOK_UP, quick=True),

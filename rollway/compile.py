@@ -1,16 +1,15 @@
 """`rollway compile`: a policy as the Program that every runtime reads, or as an object for a cluster."""
 
 import json
-import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 from dsl.diagnostics import Diagnostic, Severity
-from dsl.render import Form, render
 from rollway.exit_codes import ExitCode
 from rollway.inputs import STDIN, Input, read_one
 from rollway.parameters import Argument, Option
-from rollway.terminal import Stop, put, wants_colour, width
+from rollway.policies import compile_one, refuse
+from rollway.terminal import Stop, put
 
 if TYPE_CHECKING:
     from dsl.compilation import Compilation, CompiledRollout
@@ -45,7 +44,7 @@ def command(
     one = read_one(path)
     if one.damage is not None:
         return _refuse([one.damage])
-    compilation = _compile(one)
+    compilation = compile_one(one.source, lint=True)
     errors = [diagnostic for diagnostic in compilation.diagnostics if diagnostic.severity is Severity.ERROR]
     if errors:
         return _refuse(errors)
@@ -60,15 +59,8 @@ def command(
     return ExitCode.FINE
 
 
-def _compile(one: Input) -> "Compilation":
-    from dsl.compiler import compile_source
-
-    return compile_source(one.source)
-
-
 def _refuse(errors: list[Diagnostic]) -> int:
-    colour, columns = wants_colour(sys.stderr), width(sys.stderr)
-    sys.stderr.write(render(Form.TEXT, errors, [], colour=colour, width=columns))
+    refuse(errors)
     return ExitCode.FINDINGS
 
 

@@ -64,13 +64,18 @@ def command(
     """
     inputs = list(read_all(paths))
     looked = [look(one, mend=fix or diff) for one in inputs if isinstance(one, Input)]
-    if diff:
-        changed = _show(looked)
-    else:
-        changed = False
+    changed = _show(looked) if diff else False
+    if fix and not diff:
         _write(looked)
     found = in_order(diagnostic for one in looked for diagnostic in one.diagnostics)
-    _print(found, looked, form, hints, quiet=diff, aside=fix and any(one.input.source.name == STDIN for one in looked))
+    _print(
+        found,
+        looked,
+        form,
+        hints,
+        quiet=diff,
+        aside=fix and not diff and any(one.input.source.name == STDIN for one in looked),
+    )
     unread = tell(one for one in inputs if isinstance(one, Unreadable))
     return unread or (ExitCode.FINDINGS if changed or fails(found, fail_on) else ExitCode.FINE)
 
@@ -118,7 +123,7 @@ def _errors(diagnostics: Iterable[Diagnostic]) -> int:
 
 def _write(looked: list[Looked]) -> None:
     for one in looked:
-        if one.input.source.name == STDIN and one.fixed:
+        if one.input.source.name == STDIN:
             put(one.text)
         elif one.fixed:
             from rollway.files import write

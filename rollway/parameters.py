@@ -24,7 +24,7 @@ class Argument(NamedTuple):
 
 
 class Option(NamedTuple):
-    """`--name value`, or `--name` alone for a bool."""
+    """`--name value`, or `--name` alone for a bool. A list takes one value each time."""
 
     name: str
     help: str
@@ -32,6 +32,7 @@ class Option(NamedTuple):
 
 
 Command = Callable[..., Any]
+_LISTS = (list[str], list[str] | None)
 
 
 class _Taken(NamedTuple):
@@ -79,7 +80,7 @@ def _take(word: str, rest: Any, options: dict[str, _Taken], values: dict[str, An
     """Reads one option into `values`; false where it is not plainly right."""
     name, equals, text = word.partition("=")
     option = options.get(name)
-    if option is None or option.name in values:
+    if option is None or (option.name in values and option.kind not in _LISTS):
         return False
     if option.kind is bool:
         values[option.name] = True
@@ -87,7 +88,7 @@ def _take(word: str, rest: Any, options: dict[str, _Taken], values: dict[str, An
     given = text if equals else next(rest, None)
     if given is None or (not equals and given.startswith("-")):
         return False
-    value = _value(given, option.kind)
+    value = [*values.get(option.name, []), given] if option.kind in _LISTS else _value(given, option.kind)
     if value is not None:
         values[option.name] = value
     return value is not None
@@ -105,7 +106,7 @@ def _place(words: list[str], arguments: list[_Taken]) -> dict[str, Any] | None:
     if len(arguments) != 1:
         return None
     only = arguments[0]
-    if only.kind in (list[str], list[str] | None):
+    if only.kind in _LISTS:
         return {only.name: words}
     return {only.name: words[0]} if len(words) == 1 else None
 

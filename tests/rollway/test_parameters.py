@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rollway import compile, explain, lint, schema
+from rollway import compile, explain, lint, schema, simulate
 from rollway.app import load
 from rollway.parameters import quick
 
@@ -26,6 +26,8 @@ RIGHT = [
     ("explain", []),
     ("explain", ["RW203"]),
     ("schema", ["--output", "x"]),
+    ("simulate", ["a", "--given", "x"]),
+    ("simulate", ["a", "--given", "x", "--json", "--given=y z"]),
 ]
 NOT_PLAIN = [
     ("lint", ["--help"]),
@@ -41,8 +43,10 @@ NOT_PLAIN = [
     ("compile", ["a", "b"]),
     ("explain", ["RW1", "RW2"]),
     ("schema", ["extra"]),
+    ("simulate", ["--given", "x"]),
+    ("simulate", ["a", "--test", "x", "--test", "y"]),
 ]
-MODULES: dict[str, Any] = {"lint": lint, "compile": compile, "explain": explain, "schema": schema}
+MODULES: dict[str, Any] = {"lint": lint, "compile": compile, "explain": explain, "schema": schema, "simulate": simulate}
 
 
 def by_typer(name: str, line: list[str]) -> dict[str, Any]:
