@@ -1,7 +1,7 @@
 """Answers the standard request metrics from what the local proxy itself has counted.
 
 On one machine the proxy is the data plane whatever the policy names, so what `std/http` would ask a metric server for
-(`requests`, `duration`) is there already. Any other metric needs a server, and the answer says so.
+(`requests`, `duration`, `request_rate`) is there already. Any other metric needs a server, and the answer says so.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal, Protocol
 
 from dsl.ir import Metric, Unit
-from interpreter.state import Answer, ErrorAnswer, Events, Histogram, MetricQuestion
+from interpreter.state import Answer, ErrorAnswer, Events, Histogram, MetricQuestion, Value
 
 Arm = Literal["canary", "primary", "baseline"]
 
@@ -26,7 +26,8 @@ class Counted(Protocol):
 
 def answers(name: str, metric: Metric) -> bool:
     """Is this one of the metrics that the proxy knows?"""
-    return bare(name) == {Unit.EVENTS: "requests", Unit.HISTOGRAM: "duration"}.get(metric.unit)
+    known = {Unit.EVENTS: "requests", Unit.HISTOGRAM: "duration", Unit.RATE: "request_rate"}
+    return bare(name) == known.get(metric.unit)
 
 
 def answer(counted: Counted, metric: Metric, question: MetricQuestion) -> Answer:
@@ -36,10 +37,12 @@ def answer(counted: Counted, metric: Metric, question: MetricQuestion) -> Answer
         return ErrorAnswer(
             f"`{question.metric}` is asked of {wanted}, and there is none here: give one with --prometheus URL"
         )
-    if metric.unit is Unit.EVENTS:
-        bad, total = counted.events(question.arm, question.window_ms, question.at_ms)
-        return Events(bad=bad, total=total)
-    return Histogram(counted.histogram(question.arm, question.window_ms, question.at_ms))
+    if metric.unit is Unit.HISTOGRAM:
+        return Histogram(counted.histogram(question.arm, question.window_ms, question.at_ms))
+    bad, total = counted.events(question.arm, question.window_ms, question.at_ms)
+    if metric.unit is Unit.RATE:
+        return Value(1000 * total / question.window_ms)
+    return Events(bad=bad, total=total)
 
 
 def bare(name: str) -> str:
