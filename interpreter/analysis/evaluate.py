@@ -31,6 +31,8 @@ from dsl.ir import (
 from interpreter.analysis import show
 from interpreter.analysis.leaves import Leaf, label, leaf_of, leaf_reader, named, too_few
 from interpreter.analysis.readings import (
+    NUMBERS,
+    PLAIN,
     Bounds,
     Cmp,
     Gap,
@@ -45,6 +47,7 @@ from interpreter.analysis.readings import (
     combine,
     compare,
     either,
+    finite,
     negation,
 )
 
@@ -162,8 +165,14 @@ class Compiler:
             self._show(side)
         guards = self._quantiles_between_arms(left, right)
 
+        holds = NUMBERS[cmp]
+
         def decide(look: Look) -> Truth:
-            truth = compare(cmp, read_left(look), read_right(look))
+            one, other = read_left(look), read_right(look)
+            if type(one) is float and type(other) is float:
+                truth: Truth = holds(one, other)
+            else:
+                truth = compare(cmp, one, other)
             if guards and not isinstance(truth, Missing):
                 return too_few(guards, look) or truth
             return truth
@@ -256,7 +265,16 @@ class Compiler:
 
 
 def _binary(operator: Operator, left: Reader, right: Reader) -> Reader:
-    return lambda look: combine(operator, left(look), right(look))
+    calculate = PLAIN[operator]
+    divides = operator == "/"
+
+    def read(look: Look) -> Quantity:
+        one, other = left(look), right(look)
+        if type(one) is float and type(other) is float and not divides:
+            return finite(calculate(one, other))
+        return combine(operator, one, other)
+
+    return read
 
 
 def _memory_key(measure: Measure) -> str:

@@ -114,5 +114,5 @@ def share_words(bad: float, total: float) -> str:
     rate, widening = bad / total, 1 + Z * Z / total
     middle = (rate + Z * Z / (2 * total)) / widening
     reach = Z / widening * math.sqrt(rate * (1 - rate) / total + (Z / (2 * total)) ** 2)
-    low, high = max(0.0, middle - reach), min(1.0, middle + reach)
-    return f"{show.plain(bad, 7)} of {show.plain(total, 7)} ({show.percent(rate, 3)}, {show.percent(low, 3)} to {show.percent(high, 3)})"
+    low, high = show.percent(max(0.0, middle - reach), 3), show.percent(min(1.0, middle + reach), 3)
+    return f"{show.plain(bad, 7)} of {show.plain(total, 7)} ({show.percent(rate, 3)}, {low} to {high})"
