@@ -85,9 +85,7 @@ def _fixed(healthy: Witness) -> Setting:
 
 
 def _invert(measure: Measure, target: float, knob: Knob, metrics: Metrics, others: Setting) -> float | Problem:
-    if metrics[measure.metric].expr is None and knob.kind in ("value", "error_rate") and measure.part != "bad":
-        low, high = _range(knob, metrics)
-        return target if low <= target <= high else _out_of_reach(measure, target, metrics, low, high)
+    """Where the knob must stand for the measure to be `target`."""
 
     def outcome(position: float) -> float:
         def setting(asked: Knob, arm: Arm) -> float:
@@ -95,35 +93,35 @@ def _invert(measure: Measure, target: float, knob: Knob, metrics: Metrics, other
 
         return value(measure, metrics, setting)
 
-    return _bisect(outcome, measure, target, _range(knob, metrics), metrics)
+    reached: list[float] = []
+    for low, high in _ranges(knob):
+        ends = (outcome(low), outcome(high))
+        reached.extend(end for end in ends if isfinite(end))
+        if isfinite(min(ends)) and min(ends) <= target <= max(ends):
+            return _bisect(outcome, measure, target, (low, high), metrics)
+    least, most = (_shown(measure, end, metrics) for end in (min(reached), max(reached)))
+    return Problem(f"{named(measure)} cannot be {_shown(measure, target, metrics)}: it goes from {least} to {most}")
 
 
-def _range(knob: Knob, metrics: Metrics) -> tuple[float, float]:
+def _ranges(knob: Knob) -> tuple[tuple[float, float], ...]:
+    """Where to look for a knob, the likeliest range first. Plain values are kept apart by their sign: a metric that is
+    divided by is often not defined at nothing."""
     match knob.kind:
         case "error_rate":
-            return 0.0, 1.0
+            return ((0.0, 1.0),)
         case "median":
-            return 1e-9, LONGEST_MEDIAN
+            return ((1e-9, LONGEST_MEDIAN),)
         case "request_rate":
-            return 0.0, 1e9
+            return ((0.0, 1e9),)
         case "value":
-            share = metrics[knob.metric].unit in (Unit.PERCENT, Unit.RATIO)
-            return (-_FAR, _FAR) if not share else (-1e6, 1e6)
+            return (0.0, 1.0), (0.0, _FAR), (-_FAR, 0.0)
 
 
 def _bisect(
-    outcome: Callable[[float], float],
-    measure: Measure,
-    target: float,
-    ends: tuple[float, float],
-    metrics: Metrics,
+    outcome: Callable[[float], float], measure: Measure, target: float, ends: tuple[float, float], metrics: Metrics
 ) -> float | Problem:
     low, high = ends
-    at_low, at_high = outcome(low), outcome(high)
-    least, most = min(at_low, at_high), max(at_low, at_high)
-    if not (least <= target <= most) or not isfinite(least):
-        return _out_of_reach(measure, target, metrics, least, most)
-    rising = at_high >= at_low
+    rising = outcome(high) >= outcome(low)
     for _ in range(_ROUNDS):
         middle = (low + high) / 2
         if middle in (low, high):
@@ -132,16 +130,14 @@ def _bisect(
             low = middle
         else:
             high = middle
-    best = min((low, high), key=lambda at: abs(outcome(at) - target))
-    if isclose(outcome(best), target, rel_tol=1e-6, abs_tol=1e-9):
-        return float(f"{best:.12g}") if isclose(outcome(float(f"{best:.12g}")), target, rel_tol=1e-9) else best
+    found = min((low, high), key=lambda at: abs(outcome(at) - target))
+    tidy = float(f"{found:.12g}")
+    if isclose(outcome(tidy), target, rel_tol=1e-9, abs_tol=1e-12):
+        return tidy
+    if isclose(outcome(found), target, rel_tol=1e-6, abs_tol=1e-9):
+        return found
     names = _listed(sorted({leaf.metric for leaf in leaves(measure, metrics)}))
     return Problem(f"nothing makes {named(measure)} exactly {_shown(measure, target, metrics)}: state {names} instead")
-
-
-def _out_of_reach(measure: Measure, target: float, metrics: Metrics, least: float, most: float) -> Problem:
-    reach = f"it goes from {_shown(measure, least, metrics)} to {_shown(measure, most, metrics)}"
-    return Problem(f"{named(measure)} cannot be {_shown(measure, target, metrics)}: {reach}")
 
 
 def conflicts(settings: tuple[Setpoint, ...], metrics: Metrics, healthy: Witness) -> Problem | None:

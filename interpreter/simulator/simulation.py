@@ -28,7 +28,7 @@ from interpreter.state_json import decode, encode
 
 _MOST_ROUNDS = 50
 _MOST_PASSES_AT_ONCE = 2_000
-_STALLED_AFTER = 500
+_STALLED_AFTER = 200
 """So many passes in a row without progress, in a world that will not change any more, and nothing will come of it."""
 
 

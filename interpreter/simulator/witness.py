@@ -184,7 +184,7 @@ def candidates(knob: Knob, named: list[float], metrics: Metrics) -> list[float]:
         return _unique([USUAL_MEDIAN, *near], 0.0001, LONGEST_MEDIAN)
     share = knob.kind == "error_rate" or metrics[knob.metric].unit in (Unit.PERCENT, Unit.RATIO)
     usual = [USUAL_ERROR_RATE, 0.0] if knob.kind == "error_rate" else _usual_value(metrics[knob.metric])
-    marks = sorted({0.0, 1.0, *named})
+    marks = sorted({0.0, *([1.0] if share or not named else []), *named})
     middles = [(low + high) / 2 for low, high in pairwise(marks)]
     apart = [b - a for i, a in enumerate(marks) for b in marks[i + 1 :]]
     rest = [factor * c for factor in (0.5, 2.0, 1.0, -1.0) for c in (*named, *apart)]
