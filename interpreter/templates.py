@@ -22,31 +22,16 @@ MAX_VALUE = 16_384
 MAX_GROWTH = 256
 
 FILTERS = frozenset(
-    [
-        "abs",
-        "capitalize",
-        "d",
-        "default",
-        "e",
-        "escape",
-        "first",
-        "float",
-        "int",
-        "last",
-        "length",
-        "lower",
-        "replace",
-        "round",
-        "string",
-        "title",
-        "trim",
-        "truncate",
-        "upper",
-        "urlencode",
-    ]
+    (
+        *("abs", "capitalize", "d", "default", "e", "escape", "first", "float", "int", "last", "length", "lower"),
+        *("replace", "round", "string", "title", "trim", "truncate", "upper", "urlencode"),
+    )
 )
 TESTS = frozenset(
-    ["defined", "undefined", "none", "string", "number", "true", "false", "eq", "ne", "equalto", "lower", "upper"]
+    (
+        *("defined", "undefined", "none", "string", "number", "true", "false"),
+        *("eq", "ne", "equalto", "lower", "upper"),
+    )
 )
 _ALLOWED = (
     *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.CondExpr, nodes.Name, nodes.Const),

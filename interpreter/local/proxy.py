@@ -34,18 +34,10 @@ SILENCE_S = 60.0
 CONNECT_S = 5.0
 
 _HOP_BY_HOP = frozenset(
-    [
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "expect",
-    ]
+    (
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"),
+        *("te", "trailer", "transfer-encoding", "upgrade", "expect"),
+    )
 )
 _NO_EXTRAS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 

@@ -149,7 +149,7 @@ class Session:
         self.keeps_former_policy = recalled.keeps_former_policy
         self.parts = parts
         self.world = world
-        self._journal = journal
+        self.journal = journal
         self._watcher = watcher
         self._status = Status(settings.folder)
         self._trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -211,7 +211,7 @@ class Session:
 
     async def restore(self) -> None:
         """Bring back what the journal says was running, before anybody is let in."""
-        arranged = self._journal.last("arranged")
+        arranged = self.journal.last("arranged")
         if arranged is not None:
             self.parts.workloads.arrange(_desired(arranged, self.state), self.world.commands)
             try:
