@@ -90,7 +90,7 @@ def _counted(moment: Moment, state: State, canary: float, primary: float) -> Map
         firing, before = 0.0, 0.0
     return {
         "end": float(moment.at_ms),
-        "weight": moment.weight,
+        "weight": float(moment.weight),
         "canary": seen,
         "primary": others,
         "before": before,

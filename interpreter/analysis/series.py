@@ -23,7 +23,7 @@ from interpreter.analysis.evidence import (
 from interpreter.analysis.readings import Bounds, Gap, Look, Missing, Truth, compare, worst
 from interpreter.analysis.sequential import sign_evidence
 
-KEPT_POINTS = 90
+KEPT_POINTS = 64
 """Points of an arm that Kayenta's judge looks back on: enough for it, and small enough to keep."""
 
 
