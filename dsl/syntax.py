@@ -8,42 +8,41 @@ that a long chain is not a deep tree. Comments are not in the tree: the parser r
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from dsl.node import Node
 from dsl.source import Source, Span
 
 # --- words and values -------------------------------------------------------------------------------------------
 
 
-class Name(NamedTuple):
+class Name(Node):
     """A word of the author's: `success_rate`, or the name of a Kubernetes object, `check-out`."""
 
     text: str
     span: Span
 
 
-class Number(NamedTuple):
+class Number(Node):
     """`3`, `0.99`."""
 
     value: float
     span: Span
 
 
-class Percent(NamedTuple):
+class Percent(Node):
     """`99%`; `value` is 99.0."""
 
     value: float
     span: Span
 
 
-class Duration(NamedTuple):
+class Duration(Node):
     """`1h30m`, in milliseconds."""
 
     ms: int
     span: Span
 
 
-class String(NamedTuple):
+class String(Node):
     '''`"…"` or `"""…"""`; `value` has escapes resolved and common indentation removed. `raw` is true for the latter.'''
 
     value: str
@@ -51,35 +50,35 @@ class String(NamedTuple):
     span: Span
 
 
-class Bool(NamedTuple):
+class Bool(Node):
     """`true`, `false`."""
 
     value: bool
     span: Span
 
 
-class Word(NamedTuple):
+class Word(Node):
     """A bare name that cannot be a variable, for it holds a hyphen: `http-web`."""
 
     text: str
     span: Span
 
 
-class Clock(NamedTuple):
+class Clock(Node):
     """A time of day, `09:30`, in minutes from midnight."""
 
     minutes: int
     span: Span
 
 
-class ListOf(NamedTuple):
+class ListOf(Node):
     """`[a, b]`."""
 
     items: tuple[Expr, ...]
     span: Span
 
 
-class Entry(NamedTuple):
+class Entry(Node):
     """`key: value` of a map; a quoted and a bare key are the same."""
 
     key: Name
@@ -87,21 +86,21 @@ class Entry(NamedTuple):
     span: Span
 
 
-class MapOf(NamedTuple):
+class MapOf(Node):
     """`{ a: 1, "b-c": 2 }`."""
 
     entries: tuple[Entry, ...]
     span: Span
 
 
-class Workload(NamedTuple):
+class Workload(Node):
     """`deployment/checkout`, `apps.example.com/v1/Widget/widgets`: the parts between the slashes."""
 
     parts: tuple[Name, ...]
     span: Span
 
 
-class Range(NamedTuple):
+class Range(Node):
     """`2..10`, both ends included."""
 
     low: Expr
@@ -112,7 +111,7 @@ class Range(NamedTuple):
 # --- expressions ------------------------------------------------------------------------------------------------
 
 
-class Arg(NamedTuple):
+class Arg(Node):
     """An argument, named (`target: 99%`) or by position."""
 
     name: Name | None
@@ -120,7 +119,7 @@ class Arg(NamedTuple):
     span: Span
 
 
-class Segment(NamedTuple):
+class Segment(Node):
     """One part of a dotted path with its arguments; `args` is None where no parentheses stand."""
 
     name: Name
@@ -128,7 +127,7 @@ class Segment(NamedTuple):
     span: Span
 
 
-class Ref(NamedTuple):
+class Ref(Node):
     """`slow`, `http.latency(0.99)`, `requests.rate of primary`."""
 
     segments: tuple[Segment, ...]
@@ -136,14 +135,14 @@ class Ref(NamedTuple):
     span: Span
 
 
-class Negate(NamedTuple):
+class Negate(Node):
     """`-x`."""
 
     operand: Expr
     span: Span
 
 
-class Chain(NamedTuple):
+class Chain(Node):
     """`a + b - c`, or `a * b / c`: one more operand than operators, read from the left."""
 
     operands: tuple[Expr, ...]
@@ -151,7 +150,7 @@ class Chain(NamedTuple):
     span: Span
 
 
-class Compare(NamedTuple):
+class Compare(Node):
     """`left op right`; op is one of `< <= > >= == !=`."""
 
     op: str
@@ -160,7 +159,7 @@ class Compare(NamedTuple):
     span: Span
 
 
-class Within(NamedTuple):
+class Within(Node):
     """`value in low..high`."""
 
     value: Expr
@@ -169,7 +168,7 @@ class Within(NamedTuple):
     span: Span
 
 
-class Over(NamedTuple):
+class Over(Node):
     """`comparison over 30s`: the window of every query in it."""
 
     operand: Expr
@@ -177,22 +176,22 @@ class Over(NamedTuple):
     span: Span
 
 
-class Not(NamedTuple):
+class Not(Node):
     operand: Expr
     span: Span
 
 
-class And(NamedTuple):
+class And(Node):
     operands: tuple[Expr, ...]
     span: Span
 
 
-class Or(NamedTuple):
+class Or(Node):
     operands: tuple[Expr, ...]
     span: Span
 
 
-class BadExpr(NamedTuple):
+class BadExpr(Node):
     """Where an expression was to stand and the parser had to go on without one. Silences what would follow from it."""
 
     span: Span
@@ -226,7 +225,7 @@ Expr = (
 # --- shared pieces ----------------------------------------------------------------------------------------------
 
 
-class Param(NamedTuple):
+class Param(Node):
     """A parameter of a metric, an analysis or a strategy, with its default."""
 
     name: Name
@@ -234,7 +233,7 @@ class Param(NamedTuple):
     span: Span
 
 
-class Field(NamedTuple):
+class Field(Node):
     """`port 9898`, `headers { … }`, `notify_all`: a setting of a block; a lone word has no value."""
 
     name: Name
@@ -242,7 +241,7 @@ class Field(NamedTuple):
     span: Span
 
 
-class Use(NamedTuple):
+class Use(Node):
     """A declaration put to use: `slo(target: 99.9%)`, `std.blue_green`; an empty `args` stands for no parentheses
     too."""
 
@@ -251,7 +250,7 @@ class Use(NamedTuple):
     span: Span
 
 
-class Amount(NamedTuple):
+class Amount(Node):
     """`10m`, or with `checks` true, `5 checks`."""
 
     value: Expr
@@ -262,7 +261,7 @@ class Amount(NamedTuple):
 # --- metrics ----------------------------------------------------------------------------------------------------
 
 
-class Query(NamedTuple):
+class Query(Node):
     """`[bad|total] prometheus "…"`; `part` is None, `bad` or `total`."""
 
     part: Name | None
@@ -271,7 +270,7 @@ class Query(NamedTuple):
     span: Span
 
 
-class Variant(NamedTuple):
+class Variant(Node):
     """`for istio …`: the queries and settings that hold under one traffic provider."""
 
     traffic: Name
@@ -279,14 +278,14 @@ class Variant(NamedTuple):
     span: Span
 
 
-class TemplateRef(NamedTuple):
+class TemplateRef(Node):
     """`from template "namespace/name"`."""
 
     name: String
     span: Span
 
 
-class Metric(NamedTuple):
+class Metric(Node):
     """`body` is an expression (`= …`), a reference to a MetricTemplate, or the items between the braces."""
 
     name: Name
@@ -300,7 +299,7 @@ class Metric(NamedTuple):
 # --- analysis ---------------------------------------------------------------------------------------------------
 
 
-class Setting(NamedTuple):
+class Setting(Node):
     """`every 1m`, `warm_up 2m`, `provider_errors 3`, `budget 1%`."""
 
     name: Name
@@ -308,7 +307,7 @@ class Setting(NamedTuple):
     span: Span
 
 
-class Tolerate(NamedTuple):
+class Tolerate(Node):
     """`tolerate 5 failures`, `3 consecutive failures`, `2 failures in 10`."""
 
     failures: Expr
@@ -317,7 +316,7 @@ class Tolerate(NamedTuple):
     span: Span
 
 
-class Check(NamedTuple):
+class Check(Node):
     """`require`, `observe` or `abort if` with its condition; `kind` is `require`, `observe` or `abort`."""
 
     kind: Name
@@ -325,21 +324,21 @@ class Check(NamedTuple):
     span: Span
 
 
-class AbortGate(NamedTuple):
+class AbortGate(Node):
     """`abort when gate panic opens`."""
 
     gate: Use
     span: Span
 
 
-class CallHook(NamedTuple):
+class CallHook(Node):
     """`call load_test`, in an analysis."""
 
     webhook: Use
     span: Span
 
 
-class Include(NamedTuple):
+class Include(Node):
     """`include slo(target: 99.9%)`."""
 
     analysis: Use
@@ -349,7 +348,7 @@ class Include(NamedTuple):
 AnalysisItem = Setting | Tolerate | Check | AbortGate | CallHook | Include
 
 
-class Analysis(NamedTuple):
+class Analysis(Node):
     """Declared with a name, or standing in a rollout, where the name may be missing."""
 
     name: Name | None
@@ -362,14 +361,14 @@ class Analysis(NamedTuple):
 # --- steps ------------------------------------------------------------------------------------------------------
 
 
-class Run(NamedTuple):
+class Run(Node):
     """`run acceptance`."""
 
     webhook: Use
     span: Span
 
 
-class Shift(NamedTuple):
+class Shift(Node):
     """`shift to 20% [for 5m] [with slo]`."""
 
     to: Expr
@@ -378,7 +377,7 @@ class Shift(NamedTuple):
     span: Span
 
 
-class Hold(NamedTuple):
+class Hold(Node):
     """`hold 10m`, `hold 5 checks [with slo]`."""
 
     amount: Amount
@@ -386,14 +385,14 @@ class Hold(NamedTuple):
     span: Span
 
 
-class Pause(NamedTuple):
+class Pause(Node):
     """`pause 10m`."""
 
     duration: Expr
     span: Span
 
 
-class Ramp(NamedTuple):
+class Ramp(Node):
     """`ramp 10% to 50% by 10% [every 5m | every 3 checks] [with slo]`."""
 
     start: Expr
@@ -404,7 +403,7 @@ class Ramp(NamedTuple):
     span: Span
 
 
-class Mirror(NamedTuple):
+class Mirror(Node):
     """`mirror 20% [for 10m] [with slo]`; `share` is None for `mirror off`."""
 
     share: Expr | None
@@ -413,7 +412,7 @@ class Mirror(NamedTuple):
     span: Span
 
 
-class MatchTest(NamedTuple):
+class MatchTest(Node):
     """`header "x-user" =~ "^beta-"`; `kind` is header, cookie or query; `op` is `==`, `=~`, `^=` or `exists`."""
 
     kind: Name
@@ -423,21 +422,21 @@ class MatchTest(NamedTuple):
     span: Span
 
 
-class MatchAll(NamedTuple):
+class MatchAll(Node):
     """`a and b`."""
 
     tests: tuple[MatchTest, ...]
     span: Span
 
 
-class Route(NamedTuple):
+class Route(Node):
     """`route to canary when …`: alternatives, each a conjunction."""
 
     alternatives: tuple[MatchAll, ...]
     span: Span
 
 
-class Sticky(NamedTuple):
+class Sticky(Node):
     """`sticky "canary-session" for 24h`."""
 
     cookie: Expr
@@ -445,14 +444,14 @@ class Sticky(NamedTuple):
     span: Span
 
 
-class Scale(NamedTuple):
+class Scale(Node):
     """`scale canary to 25%`; `to` is None for `match traffic`."""
 
     to: Expr | None
     span: Span
 
 
-class WaitApproval(NamedTuple):
+class WaitApproval(Node):
     """`wait for approval ["who"] [within 4h [else rollback]]`; `otherwise` is `rollback` or `continue`."""
 
     who: Expr | None
@@ -461,7 +460,7 @@ class WaitApproval(NamedTuple):
     span: Span
 
 
-class WaitGate(NamedTuple):
+class WaitGate(Node):
     """`wait for gate signoff [within 4h [else rollback]]`."""
 
     gate: Use
@@ -470,14 +469,14 @@ class WaitGate(NamedTuple):
     span: Span
 
 
-class WaitWindow(NamedTuple):
+class WaitWindow(Node):
     """`wait until office_hours`."""
 
     window: Use
     span: Span
 
 
-class Notify(NamedTuple):
+class Notify(Node):
     """`notify oncall ["…"]`."""
 
     channel: Use
@@ -485,21 +484,21 @@ class Notify(NamedTuple):
     span: Span
 
 
-class Analyse(NamedTuple):
+class Analyse(Node):
     """`analyse slo`."""
 
     analysis: Use
     span: Span
 
 
-class If(NamedTuple):
+class If(Node):
     condition: Expr
     then: tuple[Step, ...]
     otherwise: tuple[Step, ...]
     span: Span
 
 
-class Repeat(NamedTuple):
+class Repeat(Node):
     """`repeat 3 { … }`."""
 
     times: Expr
@@ -507,7 +506,7 @@ class Repeat(NamedTuple):
     span: Span
 
 
-class For(NamedTuple):
+class For(Node):
     """`for w in [1%, 5%] { … }`."""
 
     name: Name
@@ -516,14 +515,14 @@ class For(NamedTuple):
     span: Span
 
 
-class Follow(NamedTuple):
+class Follow(Node):
     """`follow careful(most: 30%)`."""
 
     strategy: Use
     span: Span
 
 
-class Promote(NamedTuple):
+class Promote(Node):
     """`promote [by 20% every 1m]`."""
 
     step: Expr | None
@@ -531,7 +530,7 @@ class Promote(NamedTuple):
     span: Span
 
 
-class Rollback(NamedTuple):
+class Rollback(Node):
     """`rollback ["reason"]`."""
 
     reason: Expr | None
@@ -565,92 +564,92 @@ Step = (
 # --- rollouts ---------------------------------------------------------------------------------------------------
 
 
-class Target(NamedTuple):
+class Target(Node):
     workload: Workload
     span: Span
 
 
-class Scaler(NamedTuple):
+class Scaler(Node):
     workload: Workload
     fields: tuple[Field, ...]
     span: Span
 
 
-class Traffic(NamedTuple):
+class Traffic(Node):
     provider: Name
     fields: tuple[Field, ...]
     span: Span
 
 
-class Service(NamedTuple):
+class Service(Node):
     fields: tuple[Field, ...]
     span: Span
 
 
-class AnalysisUse(NamedTuple):
+class AnalysisUse(Node):
     """`analysis slo(target: 99.9%)`."""
 
     analysis: Use
     span: Span
 
 
-class StrategyUse(NamedTuple):
+class StrategyUse(Node):
     """`strategy blue_green(checks: 5)`."""
 
     strategy: Use
     span: Span
 
 
-class Steps(NamedTuple):
+class Steps(Node):
     """`steps { … }`."""
 
     steps: tuple[Step, ...]
     span: Span
 
 
-class Deadline(NamedTuple):
+class Deadline(Node):
     value: Expr
     span: Span
 
 
-class Ready(NamedTuple):
+class Ready(Node):
     """`ready { primary 100%; canary 50% }`."""
 
     fields: tuple[Field, ...]
     span: Span
 
 
-class Baseline(NamedTuple):
+class Baseline(Node):
     span: Span
 
 
-class Track(NamedTuple):
+class Track(Node):
     """`track configs false`."""
 
     value: Expr
     span: Span
 
 
-class SkipAnalysis(NamedTuple):
+class SkipAnalysis(Node):
     """`skip analysis`; with `known` set, `skip analysis for known revisions within 5`."""
 
     known: Expr | None
     span: Span
 
 
-class OnDelete(NamedTuple):
+class OnDelete(Node):
     """`on delete revert`."""
 
     action: Name
     span: Span
 
 
-class OnlyIn(NamedTuple):
+class OnlyIn(Node):
     window: Use
     span: Span
 
 
-class After(NamedTuple):
+class After(Node):
     """`after rollout payments [in shop]`."""
 
     rollout: Name
@@ -658,21 +657,21 @@ class After(NamedTuple):
     span: Span
 
 
-class NotifyUse(NamedTuple):
+class NotifyUse(Node):
     """`notify oncall`, in a rollout: its events go to that channel."""
 
     channel: Use
     span: Span
 
 
-class ScaleDownDelay(NamedTuple):
+class ScaleDownDelay(Node):
     """`scale_down_delay 30s`: how long the canary stays up after a rollback."""
 
     value: Expr
     span: Span
 
 
-class Handler(NamedTuple):
+class Handler(Node):
     """`on rollback { … }`; `event` is start, pause, promoted, rollback or finished."""
 
     event: Name
@@ -706,55 +705,55 @@ RolloutItem = (
 # --- the other declarations -------------------------------------------------------------------------------------
 
 
-class Import(NamedTuple):
+class Import(Node):
     path: String
     alias: Name | None
     span: Span
 
 
-class Let(NamedTuple):
+class Let(Node):
     name: Name
     value: Expr
     doc: str
     span: Span
 
 
-class Webhook(NamedTuple):
+class Webhook(Node):
     name: Name
     fields: tuple[Field, ...]
     doc: str
     span: Span
 
 
-class Gate(NamedTuple):
+class Gate(Node):
     name: Name
     fields: tuple[Field, ...]
     doc: str
     span: Span
 
 
-class At(NamedTuple):
+class At(Node):
     """`at error, warn`."""
 
     severities: tuple[Name, ...]
     span: Span
 
 
-class Channel(NamedTuple):
+class Channel(Node):
     name: Name
     items: tuple[Field | At, ...]
     doc: str
     span: Span
 
 
-class Days(NamedTuple):
+class Days(Node):
     """`days mon..fri, sun`: pairs of first and last day."""
 
     ranges: tuple[tuple[Name, Name], ...]
     span: Span
 
 
-class Hours(NamedTuple):
+class Hours(Node):
     """`hours 09:00..16:30`."""
 
     start: Clock
@@ -762,19 +761,19 @@ class Hours(NamedTuple):
     span: Span
 
 
-class Zone(NamedTuple):
+class Zone(Node):
     name: String
     span: Span
 
 
-class Window(NamedTuple):
+class Window(Node):
     name: Name
     items: tuple[Days | Hours | Zone, ...]
     doc: str
     span: Span
 
 
-class Strategy(NamedTuple):
+class Strategy(Node):
     name: Name
     params: tuple[Param, ...]
     steps: tuple[Step, ...]
@@ -782,7 +781,7 @@ class Strategy(NamedTuple):
     span: Span
 
 
-class Rollout(NamedTuple):
+class Rollout(Node):
     name: Name
     namespace: Name | None
     items: tuple[RolloutItem, ...]
@@ -790,7 +789,7 @@ class Rollout(NamedTuple):
     span: Span
 
 
-class AppliesTo(NamedTuple):
+class AppliesTo(Node):
     """`applies to namespace "prod-*"`; `kind` is `namespace`, `rollout` or `target`."""
 
     kind: Name
@@ -798,7 +797,7 @@ class AppliesTo(NamedTuple):
     span: Span
 
 
-class Forbid(NamedTuple):
+class Forbid(Node):
     """`forbid traffic > 25% within 30m`; `subject` is `traffic`, `step` or `mirror`."""
 
     subject: Name
@@ -808,33 +807,33 @@ class Forbid(NamedTuple):
     span: Span
 
 
-class ForbidSkip(NamedTuple):
+class ForbidSkip(Node):
     """`forbid skip analysis`."""
 
     span: Span
 
 
-class RequireApproval(NamedTuple):
+class RequireApproval(Node):
     """`require approval before promote`."""
 
     span: Span
 
 
-class RequireGate(NamedTuple):
+class RequireGate(Node):
     """`require gate signoff before promote`."""
 
     gate: Use
     span: Span
 
 
-class RequireMetric(NamedTuple):
+class RequireMetric(Node):
     """`require metric http.success_rate`."""
 
     metric: Ref
     span: Span
 
 
-class RequireAnalysis(NamedTuple):
+class RequireAnalysis(Node):
     """`require analysis every <= 2m`."""
 
     setting: Name
@@ -846,14 +845,14 @@ class RequireAnalysis(NamedTuple):
 Rule = AppliesTo | Forbid | ForbidSkip | RequireApproval | RequireGate | RequireMetric | RequireAnalysis
 
 
-class Guardrail(NamedTuple):
+class Guardrail(Node):
     name: Name
     rules: tuple[Rule, ...]
     doc: str
     span: Span
 
 
-class GivenMetric(NamedTuple):
+class GivenMetric(Node):
     """`given success_rate = 80% [after 3m] [for 2m]`; `value` is None for `given no_data of success_rate`."""
 
     metric: Ref
@@ -863,7 +862,7 @@ class GivenMetric(NamedTuple):
     span: Span
 
 
-class GivenEvent(NamedTuple):
+class GivenEvent(Node):
     """`given approval after 5m`, `given webhook load_test refuses`, `given provider_down for 4m`.
 
     `what` is the words that say it, joined by one space: `no_data`, `provider_down`, `webhook refuses`, `gate opens`,
@@ -878,7 +877,7 @@ class GivenEvent(NamedTuple):
     span: Span
 
 
-class ExpectOutcome(NamedTuple):
+class ExpectOutcome(Node):
     """`expect promoted within 2h`; `outcome` is `promoted`, `rolled_back` or `waiting`."""
 
     outcome: Name
@@ -886,7 +885,7 @@ class ExpectOutcome(NamedTuple):
     span: Span
 
 
-class ExpectBound(NamedTuple):
+class ExpectBound(Node):
     """`expect traffic <= 30%`; `subject` is `traffic`, `failed_checks` or `mirror`."""
 
     subject: Name
@@ -895,7 +894,7 @@ class ExpectBound(NamedTuple):
     span: Span
 
 
-class Test(NamedTuple):
+class Test(Node):
     title: String
     rollout: Name
     items: tuple[GivenMetric | GivenEvent | ExpectOutcome | ExpectBound, ...]
@@ -908,7 +907,7 @@ Declaration = (
 )
 
 
-class Comment(NamedTuple):
+class Comment(Node):
     """`# …` to the end of its line; `doc` for `##`. `own_line` is false where it stands behind a statement."""
 
     text: str
@@ -917,7 +916,7 @@ class Comment(NamedTuple):
     span: Span
 
 
-class File(NamedTuple):
+class File(Node):
     """A whole file. `language` is the number after `language`, if it stands."""
 
     source: Source

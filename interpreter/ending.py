@@ -38,7 +38,7 @@ def supersede(turn: Turn, revision: str) -> None:
 def _end(turn: Turn, outcome: Outcome, phase: Phase, reason: str) -> None:
     turn.drop_calls()
     turn.set_run(outcome=outcome, reason=reason, ended_ms=turn.now, stage=Stage.HOME)
-    turn.set(routing=HOME)
+    turn.reroute(HOME)
     turn.enter(phase, reason)
 
 

@@ -24,6 +24,7 @@ from dsl.ir import Program
 from interpreter.life import initializing, resting, terminated, terminating, waiting
 from interpreter.progress import progressing
 from interpreter.promotion import finalising, promoting
+from interpreter.routing import reduced
 from interpreter.signals import ignore_strangers
 from interpreter.state import (
     Action,
@@ -70,6 +71,8 @@ def advance(program: Program, state: State, inputs: Inputs, now: Instant) -> Ste
     """
     turn = Turn(program, state, inputs, now)
     _take_results(turn)
+    if inputs.restarted:
+        _compare_notes(turn)
     if inputs.deleted and state.phase is not Phase.TERMINATED:
         terminating(turn)
     elif inputs.suspended:
@@ -88,6 +91,19 @@ def _look(turn: Turn) -> None:
         if not HANDLERS[turn.state.phase](turn):
             return
     raise MachineBug(f"no end of changes in phase {turn.state.phase}")
+
+
+def _compare_notes(turn: Turn) -> None:
+    """After a restart: less traffic on the canary than was written down means that the last decision, to take traffic
+    away, was lost with the process that made it (or that a person did it). It is made again from the same questions;
+    until then nothing is given back. A raise that was written and not yet done stands at a `route`, and is done."""
+    run, seen, wanted = turn.run, turn.inputs.routing, turn.state.routing
+    if run is None or seen is None or turn.state.phase not in (Phase.PROGRESSING, Phase.WAITING_PROMOTION):
+        return
+    pc, code = run.cursor.pc, turn.program.code
+    if 0 <= pc < len(code) and code[pc].op != "route" and seen != wanted and reduced(seen, wanted) == seen:
+        turn.set(caution=seen)
+        turn.event("TrafficFoundLower", f"canary weight {seen.weight:g}% stays until a check has passed", warning=True)
 
 
 # --- actions and their results ----------------------------------------------------------------------------------
@@ -146,6 +162,8 @@ def _step(turn: Turn) -> Step:
 def _desired(turn: Turn, state: State) -> Desired:
     """The whole picture that should hold, from the state alone."""
     run, phase, routing = state.run, state.phase, state.routing
+    if state.caution is not None:
+        routing = reduced(state.caution, routing)
     if phase is Phase.INITIALIZING:
         return Desired(routing, state.primary, state.primary, _FULL)
     if phase in (Phase.TERMINATING, Phase.TERMINATED):

@@ -66,10 +66,10 @@ def _primary_ready(turn: Turn) -> bool:
 def _fail(turn: Turn, why: str) -> None:
     run = turn.running
     if turn.inputs.revision == run.revision:
-        turn.set(routing=_ALL_TO_CANARY)
+        turn.reroute(_ALL_TO_CANARY)
         reason = f"{why}; all traffic is on the canary, the only healthy copy"
     else:
-        turn.set(routing=HOME)
+        turn.reroute(HOME)
         reason = f"{why}; the target has moved on from {run.revision}, so the traffic stays with the primary"
     turn.set_run(outcome=Outcome.PROMOTION_FAILED, reason=reason, ended_ms=turn.now, stage=Stage.OVER)
     turn.enter(Phase.FAILED, reason)
@@ -88,7 +88,7 @@ def _shift_back(turn: Turn) -> bool:
             turn.wake_at(cursor.due_ms)
             return False
         back = Routing(weight=max(0.0, routing.weight - op.step))
-        turn.set(routing=back)
+        turn.reroute(back)
         turn.set_cursor(due_ms=turn.clock + (op.every_ms or 0))
         turn.event("TrafficReturning", f"canary weight {back.weight:g}%")
         turn.wake_at(turn.cursor.due_ms or turn.clock)
@@ -96,7 +96,7 @@ def _shift_back(turn: Turn) -> bool:
     if cursor.due_ms is not None and turn.clock < cursor.due_ms and turn.inputs.revision == turn.running.revision:
         turn.wake_at(cursor.due_ms)
         return False
-    turn.set(routing=HOME)
+    turn.reroute(HOME)
     turn.enter(Phase.FINALISING, "all traffic returns to the primary")
     turn.event("TrafficReturned", "all traffic to the primary")
     return True

@@ -441,8 +441,9 @@ class State:
 
     `primary` is the revision that the primary runs or is being brought to; `known` the promoted ones, newest first.
     `clock_ms` is the machine's own time: it never goes back, whatever the wall clock does. `reason` says in words what
-    is being waited for. `outbox` holds actions whose results have not been seen. `signals_seen` are the ids of signals
-    that have been acted on, `emitted` numbers what goes out.
+    is being waited for. `caution` is set when a restart finds less traffic on the canary than `routing` says: so much,
+    and no more, until a check has passed. `outbox` holds actions whose results have not been seen. `signals_seen` are
+    the ids of signals that have been acted on, `emitted` numbers what goes out.
     """
 
     phase: Phase = Phase.INITIALIZING
@@ -452,6 +453,7 @@ class State:
     runs: int = 0
     routing: Routing = Routing()
     canary_scale: CanaryScale = CanaryScale()
+    caution: Routing | None = None
     outbox: tuple[Action, ...] = ()
     signals_seen: tuple[str, ...] = ()
     emitted: int = 0

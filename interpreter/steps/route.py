@@ -22,7 +22,8 @@ def step(turn: Turn, op: RouteOp) -> int | None:
     if wanted != turn.state.routing and not _may(turn, wanted):
         return None
     if turn.inputs.routing != wanted:
-        return _await_data_plane(turn)
+        _await_data_plane(turn)
+        return None
     turn.set_run(raised_ms=turn.clock)
     turn.log("Routed", f"canary weight {wanted.weight:g}%")
     return turn.cursor.pc + 1
@@ -52,7 +53,8 @@ def _may(turn: Turn, wanted: Routing) -> bool:
     """Set the routing, if it may be set now."""
     if reduced(turn.state.routing, wanted) != wanted and not _raise_allowed(turn, wanted):
         return False
-    turn.set(routing=wanted)
+    turn.reroute(wanted)
+    turn.set_cursor(since_ms=turn.clock)
     turn.event("TrafficRouted", _words(wanted))
     return True
 
@@ -70,11 +72,26 @@ def _raise_allowed(turn: Turn, wanted: Routing) -> bool:
     scale = turn.state.canary_scale
     if scale.mode == "traffic" and wanted.weight > scale.value:
         turn.set(canary_scale=replace(scale, value=wanted.weight))
+    return _canary_ready(turn)
+
+
+def _canary_ready(turn: Turn) -> bool:
+    """A canary that was ready and is not any more is given its deadline again, from now on."""
     ready = turn.ready("canary", turn.running.revision)
-    if ready is None or not ready.ready:
-        turn.because(f"traffic stays: the canary is not ready: {ready.reason}" if ready else "asking for the canary")
-        return False
-    return True
+    if ready is None or ready.ready:
+        return ready is not None
+    why = f"the canary is not ready: {ready.reason or 'no reason given'}"
+    turn.because(f"traffic stays: {why}")
+    due = turn.cursor.due_ms
+    if due is None:
+        due = turn.clock + turn.program.deadline_ms
+        turn.set_cursor(due_ms=due)
+        turn.event("CanaryNotReady", f"traffic stays: {why}", warning=True)
+    if turn.clock >= due:
+        roll_back(turn, f"{why}, and has not been for {turn.program.deadline_ms // 1000}s")
+    else:
+        turn.wake_at(due)
+    return False
 
 
 def _words(routing: Routing) -> str:
@@ -86,4 +103,3 @@ def _words(routing: Routing) -> str:
     if routing.sticky:
         parts.append(f"sticky by cookie `{routing.sticky.cookie}`")
     return ", ".join(parts)
-

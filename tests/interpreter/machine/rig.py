@@ -1,8 +1,9 @@
 """A world for the machine's own tests: everything in it is set by hand, and time stands still unless moved.
 
-The state goes through JSON at every step. `Rig.settle()` makes passes until nothing moves any more; `Rig.go(seconds)` moves
-the clock in jumps to each wake-up on the way. `routes` is the history of the data plane, `events` and `messages` what went
-out. A crash after the n-th effect is `Rig.crash_after = n`: memory is lost, the world and what was persisted stay.
+The state goes through JSON at every step. `Rig.settle()` makes passes until nothing moves any more; `Rig.go(seconds)`
+moves the clock in jumps to each wake-up on the way. `routes` is the history of the data plane, `events` and `messages`
+what went out. A crash after the n-th effect is `Rig.crash_after = n`: memory is lost, the world and what was persisted
+stay.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Protects crash safety: the process may die between any two effects, and nothing that was decided is lost.
 
-The kill points are not listed: the run without a crash says how many effects there are, and each is tried, in policies that
-between them use every instruction.
+The kill points are not listed: the run without a crash says how many effects there are, and each is tried, in policies
+that between them use every instruction.
 """
 
 from __future__ import annotations

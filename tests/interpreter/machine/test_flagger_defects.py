@@ -1,4 +1,5 @@
-"""Protects against the defects of Flagger's state machine, each named: what it does there, and what must happen here."""
+"""Protects against the defects of Flagger's state machine, each named: what it does there, and what must happen
+here."""
 
 from __future__ import annotations
 
@@ -249,8 +250,8 @@ def test_provider_trouble_is_not_bad_news_about_the_canary() -> None:
     """There: a metric server that is down for a few ticks rolls a healthy release back."""
     rig = Rig(ramp(10, 20)).begin()
     plain = type(rig)._answer
-    rig._answer = lambda q: ErrorAnswer("refused") if isinstance(q, MetricQuestion) else plain(rig, q)  # type: ignore[method-assign]
-    rig.go(120)
+    rig._answer = lambda q: ErrorAnswer("refused") if isinstance(q, MetricQuestion) else plain(rig, q)  # type:
+    ignore[method-assign] rig.go(120)
     assert (rig.run.failed_checks, rig.run.provider_errors, rig.weights) == (0, 2, [0, 10])
     rig._answer = lambda q: plain(rig, q)  # type: ignore[method-assign]
     rig.go(120)
@@ -261,8 +262,8 @@ def test_a_call_in_flight_survives_a_restart_with_the_same_key() -> None:
     code = (ir.CallOp("acceptance", MINUTE, "slo"), ir.PromoteOp())
     rig = Rig(program(*code, webhooks={"acceptance": ir.Webhook("http://x")}))
     performed = rig._perform
-    rig._perform = lambda a: rig.calls.append(a) or False if isinstance(a, CallAction) else performed(a)  # type: ignore[method-assign,func-returns-value]
-    rig.begin()
+    rig._perform = lambda a: rig.calls.append(a) or False if isinstance(a, CallAction) else performed(a)  # type:
+    ignore[method-assign,func-returns-value] rig.begin()
     rig.results, rig.restarted = {}, True
     rig._perform = performed  # type: ignore[method-assign]
     rig.settle()

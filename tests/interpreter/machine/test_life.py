@@ -1,10 +1,11 @@
-"""Protects the life of a rollout: from its first start through promotion, rollback and everything between, to deletion."""
+"""Protects the life of a rollout: from its first start through promotion, rollback and everything between, to
+deletion."""
 
 from __future__ import annotations
 
 from dsl import ir
-from interpreter.phases import CHANGES
 from interpreter.machine import HANDLERS
+from interpreter.phases import CHANGES
 from interpreter.state import CanaryScale, Outcome, Phase, Readiness, Routing, Stage
 from tests.interpreter.machine.rig import Rig, program, ramp
 

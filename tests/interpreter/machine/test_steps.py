@@ -143,8 +143,8 @@ def test_provider_errors_count_from_the_third_in_a_row() -> None:
 
     rig = Rig(ramp(10, slo=replace(SLO, tolerate=ir.Tolerance(1)))).begin()
     plain = type(rig)._answer
-    rig._answer = lambda q: ErrorAnswer("refused") if isinstance(q, MetricQuestion) else plain(rig, q)  # type: ignore[method-assign]
-    rig.go(179)
+    rig._answer = lambda q: ErrorAnswer("refused") if isinstance(q, MetricQuestion) else plain(rig, q)  # type:
+    ignore[method-assign] rig.go(179)
     assert rig.state.phase is Phase.PROGRESSING
     rig.go(1)
     assert rig.state.phase is Phase.FAILED
@@ -153,8 +153,8 @@ def test_provider_errors_count_from_the_third_in_a_row() -> None:
 
 def test_a_wait_that_times_out_does_what_else_says() -> None:
     for otherwise, phase in (("rollback", Phase.FAILED), ("continue", Phase.SUCCEEDED)):
-        wait = ir.WaitOp(who="release managers", within_ms=4 * 60 * MINUTE, otherwise=otherwise)  # type: ignore[arg-type]
-        rig = Rig(program(wait, ir.PromoteOp())).begin().go(4 * 3600 - 1)
+        wait = ir.WaitOp(who="release managers", within_ms=4 * 60 * MINUTE, otherwise=otherwise)  # type:
+        ignore[arg-type] rig = Rig(program(wait, ir.PromoteOp())).begin().go(4 * 3600 - 1)
         assert rig.state.phase is Phase.WAITING_PROMOTION
         rig.go(1)
         assert rig.state.phase is phase
@@ -185,8 +185,8 @@ def test_a_branch_that_cannot_be_decided_is_a_failed_check_and_asked_again() -> 
     primary = ir.Compare("<", ir.Measure("success_rate", ir.Arm.PRIMARY, MINUTE), ir.Const(0.99, ir.Unit.PERCENT))
     rig = Rig(program(ir.BranchOp(1, primary, "success_rate of primary < 99%", MINUTE, "slo"), ir.PromoteOp()))
     plain = type(rig)._answer
-    rig._answer = lambda q: NoDataAnswer() if q.key.startswith("metric") else plain(rig, q)  # type: ignore[method-assign]
-    rig.begin().go(61)
+    rig._answer = lambda q: NoDataAnswer() if q.key.startswith("metric") else plain(rig, q)  # type:
+    ignore[method-assign] rig.begin().go(61)
     assert (rig.run.failed_checks, rig.run.cursor.pc) == (2, 0)
     rig._answer = lambda q: plain(rig, q)  # type: ignore[method-assign]
     rig.go(60)
