@@ -163,7 +163,7 @@ def outcome(story: Story) -> str:
         case "rolled_back":
             return f"rolled back after {ended}: {story.reason}"
         case "waiting":
-            return f"waiting at {ended}: {story.reason or 'for somebody'}"
+            return f"waiting since {duration(story.waiting_since_ms or 0)}: {story.reason or 'for somebody'}"
         case "running":
             return f"still running at {ended}" + (f": {story.reason}" if story.reason else "")
         case _:

@@ -78,6 +78,14 @@ class Story(NamedTuple):
                 found.append(level.traffic)
         return tuple(found)
 
+    @property
+    def waiting_since_ms(self) -> int | None:
+        """When the wait began in which it all ended; None for any other end."""
+        since: int | None = None
+        for level in self.levels:
+            since = None if not level.waiting else level.at_ms if since is None else since
+        return since if self.outcome == "waiting" else None
+
 
 @dataclass(slots=True)
 class Recorder:

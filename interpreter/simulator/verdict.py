@@ -75,11 +75,13 @@ def _ended(story: Story, expected: ExpectOutcome) -> Failure | None:
 
 def _waiting(story: Story, expected: ExpectOutcome) -> Failure | None:
     """`waiting` alone: that is how it ends. `waiting within D`: within that time it comes to wait."""
-    if expected.within_ms is None:
+    began = next((level.at_ms for level in story.levels if level.waiting), None)
+    if expected.within_ms is None or began is None:
         met = story.outcome == "waiting"
-    else:
-        met = any(level.waiting and level.at_ms <= expected.within_ms for level in story.levels)
-    return None if met else Failure(expected.text, expected.span, _what_happened(story), story.ended_ms)
+        return None if met else Failure(expected.text, expected.span, _what_happened(story), story.ended_ms)
+    if began <= expected.within_ms:
+        return None
+    return Failure(expected.text, expected.span, f"it came to wait only after {duration(began)}", began)
 
 
 def _bound(story: Story, expected: ExpectBound) -> Failure | None:
@@ -105,8 +107,10 @@ def _value(level: Level, expected: ExpectBound) -> float:
 def _what_happened(story: Story) -> str:
     ended = duration(story.last_ms if story.ended_ms is None else story.ended_ms)
     reason = f": {story.reason}" if story.reason and story.outcome != "promoted" else ""
-    if story.outcome in ("waiting", "running"):
-        return f"it was {_words(story)} at {ended}{reason}"
+    if story.outcome == "waiting":
+        return f"it was waiting since {duration(story.waiting_since_ms or 0)}{reason}"
+    if story.outcome == "running":
+        return f"it was still running at {ended}{reason}"
     return f"it was {_words(story)} after {ended}{reason}"
 
 
