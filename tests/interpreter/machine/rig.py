@@ -16,6 +16,7 @@ from dsl import ir
 from interpreter.effects import Arrange, Effect, Perform, Persist, Reroute, effects
 from interpreter.machine import advance
 from interpreter.state import (
+    Action,
     ActionResult,
     Answer,
     CallAction,
@@ -27,6 +28,7 @@ from interpreter.state import (
     Inputs,
     MetricQuestion,
     NotifyAction,
+    Phase,
     Question,
     Readiness,
     ReadyQuestion,
@@ -59,6 +61,9 @@ class Rig:
         self.step: Step | None = None
         self.error_rate: Callable[[str], float | None] = lambda arm: 0.0
         self.ready: Callable[[ReadyQuestion], Readiness] = lambda question: Readiness(True)
+        self.metric: Callable[[MetricQuestion], Answer | None] = self._requests
+        self.performing: Callable[[Action], bool] = self._perform
+        self.rerouting: Callable[[Routing], None] = self._reroute
         self.gates: dict[str, bool] = {}
         self.webhooks: dict[str, ActionResult] = {}
         self.signals: list[Signal] = []
@@ -75,6 +80,7 @@ class Rig:
         self.writes = 0
         self.effects_done = 0
         self.crash_after: int | None = None
+        self.crash_again = False
         self.results: dict[str, ActionResult] = {}
         self.restarted = True
 
@@ -123,6 +129,9 @@ class Rig:
         assert self.state.run is not None
         return self.state.run
 
+    def is_in(self, phase: Phase) -> bool:
+        return self.state.phase is phase
+
     def reasons(self) -> list[str]:
         return [event.reason for event in self.events]
 
@@ -143,7 +152,8 @@ class Rig:
         try:
             return work()
         except Crash:
-            self.crash_after = None
+            self.crash_after = self.effects_done + 1 if self.crash_again else None
+            self.crash_again = False
             self.results = {}
             self.restarted = True
             self.state = decode(self.persisted)
@@ -199,20 +209,22 @@ class Rig:
     def _answer(self, question: Question) -> Answer | None:
         match question:
             case MetricQuestion():
-                rate = self.error_rate(question.arm)
-                return None if rate is None else Events(1000 * rate, 1000)
+                return self.metric(question)
             case ReadyQuestion():
                 return self.ready(question)
             case GateQuestion():
                 return GateAnswer(self.gates.get(question.gate, False), "" if question.gate in self.gates else "shut")
+
+    def _requests(self, question: MetricQuestion) -> Answer | None:
+        rate = self.error_rate(question.arm)
+        return None if rate is None else Events(1000 * rate, 1000)
 
     def _do(self, effect: Effect) -> bool:
         match effect:
             case Reroute(routing):
                 if not self.takes_routing:
                     return False
-                self.routing = routing
-                self.routes.append(((self.now - START) / 1000, routing.weight))
+                self.rerouting(routing)
                 return True
             case Persist(state):
                 self.persisted = encode(state)
@@ -222,9 +234,13 @@ class Rig:
                 self.desired = desired
                 return False
             case Perform(action):
-                return self._perform(action)
+                return self.performing(action)
 
-    def _perform(self, action: Any) -> bool:
+    def _reroute(self, routing: Routing) -> None:
+        self.routing = routing
+        self.routes.append(((self.now - START) / 1000, routing.weight))
+
+    def _perform(self, action: Action) -> bool:
         if action.key in self.results or action.key in self.silent:
             return False
         match action:

@@ -6,12 +6,14 @@ that between them use every instruction.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from dsl import ir
-from interpreter.state import State
+from interpreter.state import Routing, State
+from interpreter.state_json import decode
 from tests.interpreter.machine.rig import HEALTH, HOLD, MINUTE, SLO, Rig, program, ramp
 
 HOOK = {"hook": ir.Webhook("http://hook")}
@@ -53,7 +55,7 @@ def panicking(rig: Rig) -> None:
     rig.gates["panic"] = True
 
 
-POLICIES = {
+POLICIES: dict[str, tuple[ir.Program, Callable[[Rig], None]]] = {
     "everything": (EVERYTHING, healthy),
     "everything, failing": (EVERYTHING, failing),
     "everything, panicking": (EVERYTHING, panicking),
@@ -62,10 +64,10 @@ POLICIES = {
 }
 
 
-def run(policy: ir.Program, scenario: object, crash_after: int | None) -> Rig:
+def run(policy: ir.Program, scenario: Callable[[Rig], None], crash_after: int | None) -> Rig:
     rig = Rig(policy)
     rig.crash_after = crash_after
-    scenario(rig)  # type: ignore[operator]
+    scenario(rig)
     return rig.begin().go(900)
 
 
@@ -95,35 +97,21 @@ def test_two_crashes_send_no_message_three_times() -> None:
     for first in range(5, 60, 3):
         rig = Rig(policy)
         scenario(rig)
-        rig.crash_after = first
-        plain = rig.survive
-
-        def survive(work: object, rig: Rig = rig, plain: object = plain, again: list[int] = []) -> bool:  # noqa: B006
-            before = rig.restarted
-            moved = plain(work)  # type: ignore[operator]
-            if rig.restarted and not before and len(again) < 1:
-                again.append(1)
-                rig.crash_after = rig.effects_done + 1
-            return bool(moved)
-
-        rig.survive = survive  # type: ignore[method-assign,assignment]
+        rig.crash_after, rig.crash_again = first, True
         rig.begin().go(900)
         sent = [message.key for message in rig.messages]
         assert max(sent.count(key) for key in set(sent)) <= 2
 
 
 def test_traffic_is_never_raised_before_the_state_that_raises_it_is_written() -> None:
-    rig = Rig(ramp(10, 20))
-    rig.begin()
-    reroute = rig._do
+    rig = Rig(ramp(10, 20)).begin()
+    reroute = rig.rerouting
 
-    def watching(effect: object) -> bool:
-        if hasattr(effect, "routing") and type(effect).__name__ == "Reroute" and rig.routing is not None:
-            from interpreter.state_json import decode
+    def watch(routing: Routing) -> None:
+        assert rig.routing is not None
+        assert routing.weight <= max(rig.routing.weight, decode(rig.persisted).routing.weight)
+        reroute(routing)
 
-            assert effect.routing.weight <= max(rig.routing.weight, decode(rig.persisted).routing.weight)
-        return reroute(effect)  # type: ignore[arg-type]
-
-    rig._do = watching  # type: ignore[method-assign,assignment]
+    rig.rerouting = watch
     rig.go(300)
     assert rig.weights == [0, 10, 20, 0]

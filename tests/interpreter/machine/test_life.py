@@ -18,19 +18,19 @@ def test_the_target_is_kept_until_the_primary_has_its_traffic() -> None:
     rig = Rig(ramp(10))
     rig.ready = lambda question: Readiness(False, "0 of 1 replicas are ready")
     rig.settle()
-    assert rig.state.phase is Phase.INITIALIZING
+    assert rig.is_in(Phase.INITIALIZING)
     assert rig.desired is not None
     assert (rig.desired.primary, rig.desired.canary, rig.desired.canary_scale.mode) == ("v1", "v1", "full")
     assert rig.state.reason == "waiting for the primary to be ready: 0 of 1 replicas are ready"
     rig.ready = lambda question: Readiness(True)
     rig.settle()
-    assert rig.state.phase is Phase.INITIALIZED
+    assert rig.is_in(Phase.INITIALIZED)
     assert (rig.desired.primary, rig.desired.canary, rig.desired.canary_scale.mode) == ("v1", None, "off")
 
 
 def test_a_healthy_revision_is_promoted() -> None:
     rig = Rig(ramp(10, 20)).begin().go(130)
-    assert rig.state.phase is Phase.SUCCEEDED
+    assert rig.is_in(Phase.SUCCEEDED)
     assert rig.run.outcome is Outcome.PROMOTED
     assert rig.weights == [0, 10, 20, 0]
     assert rig.state.primary == "v2"
@@ -55,10 +55,10 @@ def test_failed_stays_failed_until_a_new_revision_comes() -> None:
     rig = Rig(ramp(10)).begin()
     rig.error_rate = lambda arm: 1.0
     rig.go(3600)
-    assert rig.state.phase is Phase.FAILED
+    assert rig.is_in(Phase.FAILED)
     rig.error_rate = lambda arm: 0.0
     rig.go(3600)
-    assert rig.state.phase is Phase.FAILED
+    assert rig.is_in(Phase.FAILED)
     rig.revision = "v3"
     rig.go(61)
     assert (rig.state.phase, rig.state.primary) == (Phase.SUCCEEDED, "v3")
@@ -107,7 +107,7 @@ def test_pause_keeps_the_traffic_and_resume_goes_on() -> None:
 
 def test_a_paused_rollout_is_still_aborted() -> None:
     rig = Rig(ramp(10)).begin().signal("pause", id="1").signal("abort", id="2")
-    assert rig.state.phase is Phase.FAILED
+    assert rig.is_in(Phase.FAILED)
 
 
 def test_suspend_freezes_and_says_so() -> None:
@@ -158,7 +158,7 @@ def test_a_primary_that_is_late_is_waited_for_and_no_longer_than_the_deadline() 
     rig.go(60 + 119)
     assert (rig.state.phase, rig.weights[-1]) == (Phase.PROMOTING, 10)
     rig.go(2)
-    assert rig.state.phase is Phase.FAILED
+    assert rig.is_in(Phase.FAILED)
     assert "within 120s" in rig.state.reason
 
 
@@ -170,7 +170,7 @@ def test_traffic_returns_in_steps_where_the_policy_says_so() -> None:
     assert rig.weights == [0, 50, 30, 10]
     rig.go(60)
     assert rig.weights == [0, 50, 30, 10, 0]
-    assert rig.state.phase is Phase.SUCCEEDED
+    assert rig.is_in(Phase.SUCCEEDED)
 
 
 def test_scale_down_waits_for_its_delay_after_the_traffic_is_home() -> None:
@@ -188,7 +188,7 @@ def test_rollback_waits_for_nothing_but_the_data_plane() -> None:
     rig.begin()
     rig.error_rate = lambda arm: None  # the metric server hangs from here on
     rig.go(60)
-    rig._perform = lambda action: False  # type: ignore[method-assign]  # and so do webhooks and channels
+    rig.performing = lambda action: False  # and so do webhooks and channels
     rig.signal("abort")
     assert (rig.weights[-1], rig.state.canary_scale.mode, rig.state.phase) == (0, "off", Phase.FAILED)
 
@@ -198,7 +198,7 @@ def test_deletion_gives_the_target_its_replicas_back_before_its_traffic() -> Non
     rig.ready = lambda q: Readiness(False, "starting")
     rig.deleted = True
     rig.settle()
-    assert rig.state.phase is Phase.TERMINATING
+    assert rig.is_in(Phase.TERMINATING)
     assert rig.desired is not None
     assert (rig.desired.canary_scale, rig.desired.released) == (CanaryScale("full"), False)
     rig.ready = lambda q: Readiness(True)
@@ -210,7 +210,7 @@ def test_deletion_without_revert_ends_at_once() -> None:
     rig = Rig(ramp(10)).begin()
     rig.deleted = True
     rig.settle()
-    assert rig.state.phase is Phase.TERMINATED
+    assert rig.is_in(Phase.TERMINATED)
 
 
 def test_a_known_revision_skips_its_analysis_within_the_window() -> None:
@@ -220,7 +220,7 @@ def test_a_known_revision_skips_its_analysis_within_the_window() -> None:
     assert (rig.state.phase, rig.state.primary) == (Phase.SUCCEEDED, "v1")
     assert rig.event("AnalysisSkipped").message == "v1 goes straight to promotion: this revision was promoted before"
     rig.begin("v4")
-    assert rig.state.phase is Phase.PROGRESSING
+    assert rig.is_in(Phase.PROGRESSING)
 
 
 def test_an_idle_rollout_writes_nothing_and_asks_nothing() -> None:

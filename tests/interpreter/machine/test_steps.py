@@ -7,16 +7,21 @@ from dataclasses import replace
 import pytest
 
 from dsl import ir
-from interpreter.state import ActionResult, CanaryScale, Phase, Readiness, Verdict
+from interpreter.state import (
+    Action,
+    ActionResult,
+    CanaryScale,
+    ErrorAnswer,
+    NoDataAnswer,
+    NotifyAction,
+    Phase,
+    Readiness,
+    Verdict,
+)
 from tests.interpreter.machine.rig import DISASTER, HEALTH, HOLD, MINUTE, SLO, START, Rig, program, ramp
 
 HOOK = {"hook": ir.Webhook("http://hook")}
 MATCH = ((ir.MatchTest("header", "x-user", "^=", "beta-"),),)
-
-
-def routing_of(rig: Rig) -> object:
-    assert rig.routing is not None
-    return rig.routing
 
 
 def test_route_changes_only_what_it_names() -> None:
@@ -139,25 +144,22 @@ def test_tolerate(tolerance: ir.Tolerance, pattern: str, failed_at: int) -> None
 
 
 def test_provider_errors_count_from_the_third_in_a_row() -> None:
-    from interpreter.state import ErrorAnswer, MetricQuestion
-
     rig = Rig(ramp(10, slo=replace(SLO, tolerate=ir.Tolerance(1)))).begin()
-    plain = type(rig)._answer
-    rig._answer = lambda q: ErrorAnswer("refused") if isinstance(q, MetricQuestion) else plain(rig, q)  # type:
-    ignore[method-assign] rig.go(179)
-    assert rig.state.phase is Phase.PROGRESSING
+    rig.metric = lambda question: ErrorAnswer("refused")
+    rig.go(179)
+    assert rig.is_in(Phase.PROGRESSING)
     rig.go(1)
-    assert rig.state.phase is Phase.FAILED
+    assert rig.is_in(Phase.FAILED)
     assert "3 checks in a row could not be made" in rig.run.reason
 
 
 def test_a_wait_that_times_out_does_what_else_says() -> None:
-    for otherwise, phase in (("rollback", Phase.FAILED), ("continue", Phase.SUCCEEDED)):
-        wait = ir.WaitOp(who="release managers", within_ms=4 * 60 * MINUTE, otherwise=otherwise)  # type:
-        ignore[arg-type] rig = Rig(program(wait, ir.PromoteOp())).begin().go(4 * 3600 - 1)
-        assert rig.state.phase is Phase.WAITING_PROMOTION
+    wait = ir.WaitOp(who="release managers", within_ms=4 * 60 * MINUTE)
+    for wait, phase in ((wait, Phase.FAILED), (replace(wait, otherwise="continue"), Phase.SUCCEEDED)):
+        rig = Rig(program(wait, ir.PromoteOp())).begin().go(4 * 3600 - 1)
+        assert rig.is_in(Phase.WAITING_PROMOTION)
         rig.go(1)
-        assert rig.state.phase is phase
+        assert rig.is_in(phase)
 
 
 def test_a_gate_is_asked_every_so_often() -> None:
@@ -166,7 +168,7 @@ def test_a_gate_is_asked_every_so_often() -> None:
     assert len([q for q in rig.asked if q.key.startswith("gate:")]) == 4
     rig.gates["signoff"] = True
     rig.go(5)
-    assert rig.state.phase is Phase.SUCCEEDED
+    assert rig.is_in(Phase.SUCCEEDED)
 
 
 def test_a_branch_takes_the_arm_that_its_condition_says() -> None:
@@ -180,17 +182,15 @@ def test_a_branch_takes_the_arm_that_its_condition_says() -> None:
 
 
 def test_a_branch_that_cannot_be_decided_is_a_failed_check_and_asked_again() -> None:
-    from interpreter.state import NoDataAnswer
-
     primary = ir.Compare("<", ir.Measure("success_rate", ir.Arm.PRIMARY, MINUTE), ir.Const(0.99, ir.Unit.PERCENT))
     rig = Rig(program(ir.BranchOp(1, primary, "success_rate of primary < 99%", MINUTE, "slo"), ir.PromoteOp()))
-    plain = type(rig)._answer
-    rig._answer = lambda q: NoDataAnswer() if q.key.startswith("metric") else plain(rig, q)  # type:
-    ignore[method-assign] rig.begin().go(61)
+    answers = rig.metric
+    rig.metric = lambda question: NoDataAnswer()
+    rig.begin().go(61)
     assert (rig.run.failed_checks, rig.run.cursor.pc) == (2, 0)
-    rig._answer = lambda q: plain(rig, q)  # type: ignore[method-assign]
+    rig.metric = answers
     rig.go(60)
-    assert rig.state.phase is Phase.SUCCEEDED
+    assert rig.is_in(Phase.SUCCEEDED)
 
 
 def test_analyse_checks_at_once() -> None:
@@ -231,17 +231,17 @@ def test_notify_and_handlers_say_what_they_are_told_to() -> None:
 def test_a_message_that_cannot_be_sent_is_an_event_and_nothing_else() -> None:
     channels = {"audit": ir.Channel("webhook", "http://audit")}
     rig = Rig(program(ir.NotifyOp("audit", "hello"), ir.PromoteOp(), channels=channels))
-    performed = rig._perform
+    perform = rig.performing
 
-    def fails(action: object) -> bool:
-        if getattr(action, "kind", "") == "notify" and action.key not in rig.results:  # type: ignore[attr-defined]
-            rig.results[action.key] = ActionResult(False, "429 too many requests")  # type: ignore[attr-defined]
-            return True
-        return performed(action)
+    def fail(action: Action) -> bool:
+        if not isinstance(action, NotifyAction) or action.key in rig.results:
+            return perform(action)
+        rig.results[action.key] = ActionResult(False, "429 too many requests")
+        return True
 
-    rig._perform = fails  # type: ignore[method-assign]
+    rig.performing = fail
     rig.begin()
-    assert rig.state.phase is Phase.SUCCEEDED
+    assert rig.is_in(Phase.SUCCEEDED)
     assert rig.event("MessageNotSent").message == "channel `audit`: 429 too many requests"
 
 
@@ -267,10 +267,10 @@ def test_guardrails_refuse_what_can_never_be_allowed() -> None:
 
 def test_guardrails_ask_for_an_approval_that_the_policy_forgot() -> None:
     rig = Rig(ramp(10, guardrails={"production": ir.Guardrail(approval_before_promote=True)})).begin().go(60)
-    assert rig.state.phase is Phase.WAITING_PROMOTION
+    assert rig.is_in(Phase.WAITING_PROMOTION)
     assert rig.state.reason == "waiting for approval, which guardrail `production` requires"
     rig.signal("approve", who="anna")
-    assert rig.state.phase is Phase.SUCCEEDED
+    assert rig.is_in(Phase.SUCCEEDED)
 
 
 def test_guardrails_refuse_a_program_that_was_never_linted() -> None:
@@ -296,7 +296,7 @@ def test_gates_that_a_guardrail_wants_before_promotion() -> None:
     assert (rig.state.phase, rig.state.reason) == (Phase.WAITING_PROMOTION, "waiting for gate `signoff`: shut")
     rig.gates["signoff"] = True
     rig.go(10)
-    assert rig.state.phase is Phase.SUCCEEDED
+    assert rig.is_in(Phase.SUCCEEDED)
 
 
 def test_after_another_rollout() -> None:

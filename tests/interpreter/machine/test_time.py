@@ -36,7 +36,7 @@ def test_a_hold_shorter_than_the_interval_checks_once_at_its_end() -> None:
 
 def test_a_hold_that_is_no_multiple_of_the_interval_lasts_as_long_as_it_says() -> None:
     rig = held(hold(2.5)).go(149)
-    assert rig.state.phase is Phase.PROGRESSING
+    assert rig.is_in(Phase.PROGRESSING)
     rig.go(1)
     assert (rig.state.phase, rig.run.iterations) == (Phase.SUCCEEDED, 2)
 
@@ -45,7 +45,7 @@ def test_a_failed_check_holds_it_back_by_one_interval() -> None:
     rig = held(hold(3))
     rig.error_rate = lambda arm: 1.0 if 50_000 < rig.now - START < 70_000 else 0.0
     rig.go(180)
-    assert rig.state.phase is Phase.PROGRESSING
+    assert rig.is_in(Phase.PROGRESSING)
     rig.go(60)
     assert (rig.state.phase, rig.run.failed_checks) == (Phase.SUCCEEDED, 1)
 
@@ -79,18 +79,18 @@ def test_a_clock_that_is_set_back_makes_no_hold_longer() -> None:
     rig.now -= HOUR * 1000
     rig.settle()
     rig.go(299)
-    assert rig.state.phase is Phase.PROGRESSING
+    assert rig.is_in(Phase.PROGRESSING)
     rig.go(1)
-    assert rig.state.phase is Phase.SUCCEEDED
+    assert rig.is_in(Phase.SUCCEEDED)
 
 
 def test_a_clock_that_is_set_back_between_two_checks_makes_no_pause_longer() -> None:
     rig = held(ir.PauseOp(duration_ms=600_000)).go(300)
     rig.now -= HOUR * 1000
     rig.go(299)
-    assert rig.state.phase is Phase.PROGRESSING
+    assert rig.is_in(Phase.PROGRESSING)
     rig.go(1)
-    assert rig.state.phase is Phase.SUCCEEDED
+    assert rig.is_in(Phase.SUCCEEDED)
 
 
 def test_a_late_check_says_how_late_and_moves_the_next_one() -> None:
@@ -122,7 +122,7 @@ def test_deadlines_do_not_fire_on_a_canary_that_became_ready_in_the_meantime() -
     rig.takes_routing = True
     rig.now += HOUR * 1000
     rig.settle()
-    assert rig.state.phase is Phase.PROGRESSING
+    assert rig.is_in(Phase.PROGRESSING)
 
 
 WEEKDAYS = ir.Window((0, 1, 2, 3, 4), 9 * 60, 16 * 60 + 30, "Europe/Berlin")
@@ -171,7 +171,7 @@ def test_a_rollout_starts_and_promotes_only_in_its_window() -> None:
     rig.go(HOUR)
     assert (rig.state.phase, rig.weights) == (Phase.WAITING_PROMOTION, [0, 10])
     rig.go(23 * HOUR)
-    assert rig.state.phase is Phase.SUCCEEDED
+    assert rig.is_in(Phase.SUCCEEDED)
 
 
 def test_wait_until_a_window_opens() -> None:
@@ -179,4 +179,4 @@ def test_wait_until_a_window_opens() -> None:
     rig = Rig(program(ir.PauseOp(window="w"), ir.PromoteOp(), windows={"w": window})).begin()
     assert rig.state.reason == "waiting for the window `w` to open"
     rig.go(HOUR)
-    assert rig.state.phase is Phase.SUCCEEDED
+    assert rig.is_in(Phase.SUCCEEDED)
