@@ -7,7 +7,8 @@ runs on its provider.
 Words of the table. `granularity` is the smallest difference in weight that the data plane can hold, in percent;
 0 means that the weight is not set but comes about (by counting pods). Operators are those of the language: `==`,
 `=~` (regular expression), `^=` (prefix), `exists`. `several` is whether alternatives (`or`) can stand beside one
-another, `together` whether one alternative may hold more than one test (`and`).
+another, `together` whether one alternative may hold more than one test (`and`), `one_of_each` whether there can be but
+one header and one cookie, `cookie_value` the only value that a cookie can be tested for.
 """
 
 from __future__ import annotations
@@ -69,6 +70,8 @@ class Capability(NamedTuple):
     query: frozenset[str] = NOTHING
     several: bool = False
     together: bool = False
+    one_of_each: bool = False
+    cookie_value: str = ""
     sticky: bool = False
     protocols: frozenset[str] = HTTP
     required: tuple[str, ...] = ()
@@ -195,6 +198,8 @@ PROVIDERS: Mapping[str, Capability] = {
         header=frozenset({"==", "=~", "^="}),
         cookie=frozenset({"=="}),
         several=True,
+        one_of_each=True,
+        cookie_value="always",
         required=("ingress",),
         options=("ingress_class",),
         note="one header and one cookie at most; the cookie's value must be `always`",

@@ -1,0 +1,201 @@
+"""What the traffic provider cannot do, at the line that asks for it. The table is `dsl.capabilities`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from dsl import ir, syntax
+from dsl.capabilities import OPTIONS, PROVIDERS, Capability, can_all
+from dsl.compilation import CompiledRollout
+from dsl.diagnostics import Diagnostic, Label
+from dsl.findings import listed
+from dsl.rules.constants import field, share_text
+from dsl.rules.context import Context, collect
+from dsl.rules.severities import finding
+from dsl.source import Span
+
+_RETIRED = {"osm": "archived in 2023", "smi": "archived in 2023", "appmesh": "ended by AWS in 2026"}
+
+
+def check(context: Context) -> Iterator[Diagnostic]:
+    for rollout in context.every(syntax.Rollout):
+        for item in rollout.items:
+            if isinstance(item, syntax.Traffic) and item.provider.text in PROVIDERS:
+                yield from _block(rollout, item, PROVIDERS[item.provider.text])
+    for compiled, program in context.rollouts:
+        row = PROVIDERS.get(program.traffic.provider)
+        traffic = context.item(compiled.node, syntax.Traffic)
+        if row is not None and traffic is not None:
+            yield from _Asked(context, compiled, program, row, traffic).findings()
+
+
+def _block(rollout: syntax.Rollout, traffic: syntax.Traffic, row: Capability) -> Iterator[Diagnostic]:
+    provider = traffic.provider
+    for name in row.required:
+        if field(traffic.fields, name) is None:
+            yield finding(
+                "RW410",
+                f"`{provider.text}` needs `{name}`",
+                provider.span,
+                help=f"say {OPTIONS[name].doc}: `traffic {provider.text} {{ {name} {_sample(name)} }}`",
+            )
+    for each in traffic.fields:
+        if each.name.text in OPTIONS and each.name.text not in row.takes:
+            yield finding(
+                "RW411",
+                f"`{provider.text}` has no use for `{each.name.text}`",
+                each.span,
+                help=f"it takes {listed(sorted(row.takes))}",
+            )
+    if provider.text in _RETIRED:
+        yield finding(
+            "RW413",
+            f"{row.title} is no longer developed: {_RETIRED[provider.text]}",
+            provider.span,
+            help="`gateway_api` is where most of its users went",
+        )
+    yield from _protocol(rollout, provider, row)
+
+
+def _sample(name: str) -> str:
+    return {"gateway_refs": '[{ name: "public", namespace: "gateways" }]'}.get(name, '"…"')
+
+
+def _protocol(rollout: syntax.Rollout, provider: syntax.Name, row: Capability) -> Iterator[Diagnostic]:
+    protocol = _protocol_field(rollout)
+    if protocol is not None and protocol.value is not None:
+        word = _word(protocol.value)
+        if word in ("grpc", "tcp") and word not in row.protocols:
+            yield finding(
+                "RW409",
+                f"`{provider.text}` cannot split {word} traffic",
+                protocol.value.span,
+                labels=[Label(provider.span, f"{row.title} is asked for here")],
+                help=f"{listed(n for n, r in PROVIDERS.items() if word in r.protocols and n != 'local')} can",
+            )
+
+
+def _protocol_field(rollout: syntax.Rollout) -> syntax.Field | None:
+    for item in rollout.items:
+        if isinstance(item, syntax.Service):
+            return field(item.fields, "app_protocol")
+    return None
+
+
+def _word(value: syntax.Expr) -> str:
+    match value:
+        case syntax.Ref():
+            return value.segments[0].name.text
+        case syntax.Word():
+            return value.text
+        case syntax.String():
+            return value.value
+        case _:
+            return ""
+
+
+class _Asked:
+    """What one rollout asks of its provider."""
+
+    def __init__(
+        self, context: Context, compiled: CompiledRollout, program: ir.Program, row: Capability, node: syntax.Traffic
+    ) -> None:
+        self.context, self.compiled, self.program, self.row = context, compiled, program, row
+        self.name, self.node = node.provider.text, node
+        protocol = _protocol_field(compiled.node)
+        self.tcp = protocol is not None and protocol.value is not None and _word(protocol.value) == "tcp"
+
+    def findings(self) -> Iterator[Diagnostic]:
+        for index, instruction in enumerate(self.program.code):
+            if isinstance(instruction, ir.RouteOp):
+                place = self.context.place(self.compiled, index)
+                yield from self._weight(instruction, place.span)
+                yield from self._mirror(instruction, place.span)
+                yield from self._sticky(instruction, place.span)
+                yield from self._matches(instruction, place.span, place.statement)
+
+    def _cannot(self, code: str, what: str, span: Span, wish: str = "") -> Diagnostic:
+        able = listed(can_all(wish)) if wish else ""
+        notes = [f"{self.row.title}: {self.row.note}"] if self.row.note else []
+        return finding(
+            code,
+            f"`{self.name}` cannot {what}",
+            span,
+            labels=[Label(self.node.provider.span, f"{self.row.title} is asked for here")],
+            help=f"{able} can" if able else "",
+            notes=notes,
+        )
+
+    def _weight(self, route: ir.RouteOp, span: Span) -> Iterator[Diagnostic]:
+        weight, row = route.weight, self.row
+        if weight is None or weight in (0, 100):
+            return
+        if not row.weights:
+            yield self._cannot("RW401", "give the canary a share of the traffic", span, "weights")
+        elif row.granularity and abs(weight / row.granularity - round(weight / row.granularity)) > 1e-6:
+            smallest = share_text(row.granularity)
+            diagnostic = self._cannot("RW402", f"split traffic as finely as {share_text(weight)}", span)
+            yield diagnostic._replace(help=f"it takes steps of {smallest}")
+
+    def _mirror(self, route: ir.RouteOp, span: Span) -> Iterator[Diagnostic]:
+        if not route.mirror:
+            return
+        if self.tcp:
+            yield self._cannot("RW412", "mirror tcp traffic", span)
+        elif not self.row.mirror:
+            yield self._cannot("RW403", "mirror requests", span, "mirror")
+        elif not self.row.mirror_share and route.mirror < 100:
+            yield self._cannot("RW404", "mirror a share of the requests, only all of them", span, "mirror_share")
+
+    def _sticky(self, route: ir.RouteOp, span: Span) -> Iterator[Diagnostic]:
+        if route.sticky is None:
+            return
+        if self.tcp:
+            yield self._cannot("RW412", "keep tcp clients by a cookie", span)
+        elif not self.row.sticky:
+            yield self._cannot("RW408", "keep users with one version by a cookie", span, "sticky")
+
+    def _matches(self, route: ir.RouteOp, span: Span, statement: Any) -> Iterator[Diagnostic]:
+        if not route.matches:
+            return
+        if self.tcp:
+            yield self._cannot("RW412", "look into tcp traffic", span)
+            return
+        tests = [test for alternative in route.matches for test in alternative]
+        nodes = collect([statement]).get(syntax.MatchTest, []) if statement is not None else []
+        said: set[tuple[str, str]] = set()
+        for position, test in enumerate(tests):
+            place = nodes[position].span if len(nodes) == len(tests) else span
+            if (test.kind, test.op) not in said:
+                said.add((test.kind, test.op))
+                yield from self._test(test, place)
+        if not said or not self.row.matches:
+            return
+        if len(route.matches) > 1 and not self.row.several:
+            yield self._cannot("RW407", "route by alternatives joined by `or`", span)
+        if any(len(alternative) > 1 for alternative in route.matches) and not self.row.together:
+            yield self._cannot("RW407", "route by tests joined by `and`", span)
+        if self.row.one_of_each:
+            yield from self._one_of_each(tests, nodes, span)
+
+    def _test(self, test: ir.MatchTest, span: Span) -> Iterator[Diagnostic]:
+        operators = self.row.operators(test.kind)
+        if not operators:
+            plural = {"query": "query parameters"}.get(test.kind, f"{test.kind}s")
+            yield self._cannot("RW405", f"route requests by their {plural}", span, test.kind)
+        elif test.op not in operators:
+            diagnostic = self._cannot("RW406", f"route by a {test.kind} with `{test.op}`", span)
+            yield diagnostic._replace(help=f"it knows {listed(sorted(operators))}")
+        elif self.row.cookie_value and test.kind == "cookie" and test.value != self.row.cookie_value:
+            diagnostic = self._cannot("RW406", f"route by a cookie with the value `{test.value}`", span)
+            yield diagnostic._replace(help=f"the value must be `{self.row.cookie_value}`")
+
+    def _one_of_each(self, tests: list[ir.MatchTest], nodes: list[Any], span: Span) -> Iterator[Diagnostic]:
+        seen: set[str] = set()
+        for position, test in enumerate(tests):
+            if test.kind in seen:
+                place = nodes[position].span if len(nodes) == len(tests) else span
+                yield self._cannot("RW407", f"route by more than one {test.kind}", place)
+                return
+            seen.add(test.kind)
