@@ -7,13 +7,25 @@ the damaged statement is dropped and the parser goes on at the next one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from dsl import syntax
-from dsl.diagnostics import Diagnostic, Severity
+from dsl.diagnostics import Diagnostic, Edit, Fix, Severity, in_order
+from dsl.node import replaced
 from dsl.parser_driver import Driver
+from dsl.parser_errors import SPECIALISTS
+from dsl.parser_mender import MOST_ERRORS, Mender
 from dsl.parser_tables import automaton
 from dsl.source import Source, Span
+from dsl.tokens import Token
+from dsl.tree_values import bad_escapes
+
+MOST_CHARACTERS = 1 << 20
+"""A text that is longer is not read."""
+
+LANGUAGE = 1
+"""The version of the language that this is."""
 
 
 class ParseResult(NamedTuple):
@@ -24,28 +36,65 @@ class ParseResult(NamedTuple):
     dropped: tuple[Span, ...] = ()
 
 
-class _Stop:
-    def __init__(self) -> None:
-        self.diagnostics: list[Diagnostic] = []
-
-    def mend(self, driver: Driver) -> bool:
-        _, text, start, end = driver.tokens[driver.at]
-        span = Span(driver.source, start, end)
-        self.diagnostics.append(Diagnostic("RW001", Severity.ERROR, f"unexpected `{text}`", span))
-        return False
-
-
 def parse(source: Source) -> ParseResult:
     """The tree of a text with all that is wrong in it. Never raises, whatever the text."""
+    if len(source.text) > MOST_CHARACTERS:
+        return _too_long(source)
     machine = automaton()
     tokens, comments = machine.lexer.lex(source)
-    mender = _Stop()
-    declarations = Driver(machine, source, tokens).run(mender) or ()
+    driver = Driver(machine, source, tokens)
+    mender = Mender(driver, SPECIALISTS)
+    declarations = driver.run(mender)
+    if declarations is None:
+        declarations = driver.salvage()
+    diagnostics = [*mender.diagnostics, *_escapes(source, tokens), *_language(declarations)]
     language = next((node[0] for node in declarations if type(node) is tuple), None)
     documented = _with_docs(source, [node for node in declarations if type(node) is not tuple], comments)
-    whole = Span(source, 0, len(source.text))
-    file = syntax.File(source, language, tuple(documented), tuple(comments), whole)
-    return ParseResult(file, tuple(mender.diagnostics))
+    file = syntax.File(source, language, tuple(documented), tuple(comments), Span(source, 0, len(source.text)))
+    return ParseResult(file, tuple(in_order(diagnostics)), tuple(mender.dropped))
+
+
+def _too_long(source: Source) -> ParseResult:
+    """A file without declarations and one complaint: whatever it is, nobody wrote it as a policy."""
+    start = Span(source, 0, 0)
+    file = syntax.File(source, None, (), (), Span(source, 0, len(source.text)))
+    what = f"this file is too long: {len(source.text):,} characters"
+    most = f"{MOST_CHARACTERS:,} characters are the most that is read"
+    return ParseResult(file, (Diagnostic("RW015", Severity.ERROR, what, start, help=most),))
+
+
+def _escapes(source: Source, tokens: list[Token]) -> list[Diagnostic]:
+    """Backslashes in strings that mean nothing, such as those of a regular expression."""
+    found = []
+    for kind, text, start, end in tokens:
+        if kind == "STRING" and "\\" in text and source.text.startswith(text, start):
+            found += [_escape(Span(source, start + a, start + b)) for a, b in bad_escapes(text)]
+    return found[:MOST_ERRORS]
+
+
+def _escape(span: Span) -> Diagnostic:
+    double = Fix("double the backslash", (Edit(span, "\\" + span.text),), safe=True)
+    return Diagnostic(
+        "RW018",
+        Severity.ERROR,
+        f"`{span.text}` stands for nothing in a string",
+        span,
+        help=f"write `\\{span.text}` for a backslash as such; a string in three quotes has no escapes at all",
+        fixes=(double,),
+    )
+
+
+def _language(declarations: Sequence[Any]) -> list[Diagnostic]:
+    """`language` stands first and once, and names a version that there is."""
+    found = []
+    for place, node in enumerate(declarations):
+        if type(node) is tuple and place:
+            found.append(Diagnostic("RW019", Severity.ERROR, "`language` stands first in a file, and once", node[1],
+                                    help="move it to the top"))  # fmt: skip
+        elif type(node) is tuple and type(node[0]) is syntax.Number and node[0].value != LANGUAGE:
+            found.append(Diagnostic("RW019", Severity.ERROR, f"there is no version `{node[0].span.text}` of the language",
+                                    node[0].span, help="write `language 1`"))  # fmt: skip
+    return found
 
 
 def _with_docs(source: Source, declarations: list[Any], comments: list[syntax.Comment]) -> list[Any]:
@@ -62,4 +111,4 @@ def _with_doc(node: Any, docs: dict[int, str]) -> Any:
     while line in docs:
         lines.append(docs[line])
         line -= 1
-    return node._replace(doc="\n".join(reversed(lines))) if lines and hasattr(node, "doc") else node
+    return replaced(node, doc="\n".join(reversed(lines))) if lines and hasattr(node, "doc") else node

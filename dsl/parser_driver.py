@@ -22,15 +22,26 @@ _OPENERS = {"LPAR", "LSQB", "LBRACE"}
 _SPECIAL = {*_OPENERS, "RPAR", "RSQB", "RBRACE", NEWLINE}
 
 
+MOST_NESTED = 64
+"""Brackets in brackets; whatever walks over the tree may count on it."""
+
+_TALLEST = 12 * MOST_NESTED
+
+
 class Bracket:
-    """An open bracket. `anchor` is the height of the stack at which a block is ready for its next statement."""
+    """An open bracket.
 
-    __slots__ = ("anchor", "is_block", "token")
+    `anchor` is the height of the stack at which a block is ready for its next statement, and `first` the number of
+    the token with which that statement begins.
+    """
 
-    def __init__(self, token: Token, is_block: bool, anchor: int) -> None:
+    __slots__ = ("anchor", "first", "is_block", "token")
+
+    def __init__(self, token: Token, is_block: bool, anchor: int, first: int) -> None:
         self.token = token
         self.is_block = is_block
         self.anchor = anchor
+        self.first = first
 
 
 class Mender(Protocol):
@@ -39,11 +50,26 @@ class Mender(Protocol):
     def mend(self, driver: Driver) -> bool:
         """Leave the driver in a state in which it can go on, or return False to stop."""
 
+    def too_deep(self, driver: Driver) -> None:
+        """Take note that the brackets at the last token are nested too deeply to go on."""
+
 
 class Driver:
     """One run over the tokens of one text. `nest[0]` stands for the file, which is a block without braces."""
 
-    __slots__ = ("at", "automaton", "ends", "kinds", "nest", "source", "starts", "states", "tokens", "values")
+    __slots__ = (
+        "at",
+        "automaton",
+        "ends",
+        "kinds",
+        "nest",
+        "softened",
+        "source",
+        "starts",
+        "states",
+        "tokens",
+        "values",
+    )
 
     def __init__(self, automaton: Automaton, source: Source, tokens: list[Token]) -> None:
         self.automaton = automaton
@@ -54,7 +80,8 @@ class Driver:
         self.values: list[Any] = [None]
         self.starts = [0]
         self.ends = [0]
-        self.nest = [Bracket(("LBRACE", "", 0, 0), True, 1)]
+        self.nest = [Bracket(("LBRACE", "", 0, 0), True, 1, 0)]
+        self.softened = -1  # the number of the last token that was a keyword and was taken as a name
 
     def run(self, mender: Mender) -> tuple[Any, ...] | None:
         """The declarations, or None where the mender gave up."""
@@ -74,8 +101,9 @@ class Driver:
                 states.append(action)
                 starts.append(start)
                 ends.append(end)
-                if kind in _SPECIAL:
-                    self._bracket(kind, action)
+                if kind in _SPECIAL and not self._bracket(kind, action):
+                    mender.too_deep(self)
+                    return None
                 self.at += 1
                 kind, text, start, end = tokens[self.at]
             else:
@@ -120,16 +148,19 @@ class Driver:
                 children.append(None if pick is None else values[base + pick])
         return children or []
 
-    def _bracket(self, kind: str, state: int) -> None:
-        """Keep account of open brackets, after a shift."""
-        nest, token = self.nest, self.tokens[self.at]
+    def _bracket(self, kind: str, state: int) -> bool:
+        """Keep account of open brackets, after a shift; False if there are too many."""
+        nest, height = self.nest, len(self.states)
         if kind in _OPENERS:
             is_block = kind == "LBRACE" and state not in self.automaton.map_states
-            nest.append(Bracket(token, is_block, len(self.states)))
-        elif kind == NEWLINE:
-            nest[-1].anchor = len(self.states)
-        elif len(nest) > 1:
+            nest.append(Bracket(self.tokens[self.at], is_block, height, self.at + 1))
+            return len(nest) <= MOST_NESTED and height <= _TALLEST
+        if kind != NEWLINE:
             nest.pop()
+        else:
+            nest[-1].anchor = height
+            nest[-1].first = self.at + 1
+        return True
 
     def _adapt(self) -> bool:
         """Read a token that does not fit in the other way it can be meant: a newline as space, a keyword as a name."""
@@ -139,5 +170,43 @@ class Driver:
             return True
         if token[0] in self.automaton.words and "NAME" in self.automaton.rows[self.states[-1]]:
             self.tokens[self.at] = ("NAME", *token[1:])
+            self.softened = self.at
             return True
         return False
+
+    # --- for menders ---------------------------------------------------------------------------------------------
+
+    def span(self, start: int, end: int) -> Span:
+        """A place in the text."""
+        return Span(self.source, start, end)
+
+    def push(self, state: int, value: object, start: int, end: int) -> None:
+        """Put a value on the stack that no token stands for."""
+        self.states.append(state)
+        self.values.append(value)
+        self.starts.append(start)
+        self.ends.append(end)
+
+    def unwind(self) -> Bracket:
+        """Forget everything since the innermost block was last ready for a statement."""
+        while not self.nest[-1].is_block:
+            self.nest.pop()
+        block = self.nest[-1]
+        for stack in (self.states, self.values, self.starts, self.ends):
+            del stack[block.anchor :]  # type: ignore[attr-defined]
+        return block
+
+    def at_statement(self) -> bool:
+        """Whether a statement begins with the current token."""
+        block = self.nest[-1]
+        return block.is_block and len(self.states) == block.anchor
+
+    def salvage(self) -> list[Any]:
+        """The declarations that were read before the driver stopped in the middle."""
+        found: list[Any] = []
+        for value in self.values[: self.nest[0].anchor]:
+            if type(value) is list:
+                found += value
+            elif value is not None:
+                found.append(value)
+        return found

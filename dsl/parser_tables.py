@@ -36,7 +36,10 @@ class Rule(NamedTuple):
 
 
 class Automaton(NamedTuple):
-    """`rows[state][symbol]` is the state to go to, or `-1 - rule` to reduce; terminals and rules share the rows."""
+    """`rows[state][symbol]` is the state to go to, or `-1 - rule` to reduce; terminals and rules share the rows.
+
+    `spelling` is the text of each fixed terminal, `words` are those terminals that are words.
+    """
 
     lexer: Lexer
     rows: list[dict[str, int]]
@@ -45,7 +48,7 @@ class Automaton(NamedTuple):
     start: int
     end: int
     map_states: frozenset[int]
-    keywords: dict[str, str]
+    spelling: dict[str, str]
     words: frozenset[str]
 
 
@@ -67,7 +70,7 @@ def automaton() -> Automaton:
         tables["start"],
         tables["end"],
         _map_states(rows, rules),
-        lexer.keywords,
+        {kind: text for text, kind in (*lexer.keywords.items(), *lexer.marks.items())},
         frozenset(lexer.keywords.values()),
     )
 

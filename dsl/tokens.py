@@ -33,7 +33,10 @@ class Lexed(NamedTuple):
 # Tried last, in this order. Each takes a whole lump, so that one slip makes one message.
 _LUMPS = (
     (OPEN, r'"""[\s\S]*|"[^\n]*'),
-    (BAD, r"[0-9](?:[A-Za-z0-9_%]|[.:](?=[0-9]))*|&+|\|+|'[^'\n]*'|[“”„«][^“”„«»\n]*[“”»]|[^\x00-\x7f\ufeff]+|[^\s\ufeff]|\s"),
+    (
+        BAD,
+        r"[0-9](?:[A-Za-z0-9_%]|[.:](?=[0-9]))*|&+|\|+|'[^'\n]*'|[“”„«][^“”„«»\n]*[“”»]|[^\x00-\x7f\ufeff]+|[^\s\ufeff]|\s",
+    ),
 )
 _VALUES = ("RAW_STRING", "STRING", "DURATION", "PERCENT", "CLOCK", "NUMBER", "KEBAB", "COMMENT")
 

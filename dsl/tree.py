@@ -116,7 +116,9 @@ def _given_event(what: syntax.Name, after: Any, lasting: Any, span: Span) -> syn
     return syntax.GivenEvent(what.text, None, after, lasting, span)
 
 
-def _given_answer(what: syntax.Name, subject: syntax.Use, verb: syntax.Name, after: Any, lasting: Any, span: Span) -> Any:
+def _given_answer(
+    what: syntax.Name, subject: syntax.Use, verb: syntax.Name, after: Any, lasting: Any, span: Span
+) -> Any:
     return syntax.GivenEvent(f"{what.text} {verb.text}", subject, after, lasting, span)
 
 

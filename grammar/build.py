@@ -170,7 +170,9 @@ def main(arguments: list[str]) -> int:
     path = Path(TABLES)
     if "--check" in arguments:
         current = path.exists() and path.read_text(encoding="utf-8") == text
-        print("grammar/tables.json is current" if current else "grammar/tables.json is stale: run python -m grammar.build")
+        print(
+            "grammar/tables.json is current" if current else "grammar/tables.json is stale: run python -m grammar.build"
+        )
         return 0 if current else 1
     path.write_text(text, encoding="utf-8")
     return 0
