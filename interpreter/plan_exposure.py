@@ -18,11 +18,13 @@ from interpreter.plan import Plan, PlannedStep
 class Exposure(NamedTuple):
     """At one step: the share of requests that a breach hits, and for how long; None: for as long as people let it.
 
-    `hit_ms` is both together: for how long all requests would have to fail to do as much harm.
+    `matched` says that matching requests are hit as well, of which nobody knows the share. `hit_ms` is share and time
+    together: for how long all requests would have to fail to do as much harm.
     """
 
     step: int
     share: float
+    matched: bool
     noticed_ms: int | None
 
     @property
@@ -34,16 +36,16 @@ def exposures(plan: Plan) -> tuple[Exposure, ...]:
     """The exposure at every step that leaves users' requests on the canary."""
     notices = _notices(plan)
     return tuple(
-        Exposure(step.place, step.weight.high, notices[step.place])
+        Exposure(step.place, step.weight.high, step.matched, notices[step.place])
         for step in plan.steps
-        if step.weight.high > 0 and _stays(plan.program, step)
+        if (step.weight.high > 0 or step.matched) and _stays(plan.program, step)
     )
 
 
 def worst(plan: Plan) -> Exposure | None:
     """The step at which a breach does most harm; one that nobody would notice is worst of all."""
     found = exposures(plan)
-    return max(found, key=lambda one: (one.hit_ms is None, one.hit_ms or 0, one.share), default=None)
+    return max(found, key=lambda one: (one.hit_ms is None, one.hit_ms or 0, one.noticed_ms or 0), default=None)
 
 
 def _stays(program: Program, step: PlannedStep) -> bool:

@@ -144,12 +144,14 @@ def _summary(plan: Plan) -> Iterator[str]:
 
 def _exposed(exposure: Exposure | None) -> str:
     if exposure is None:
-        return "no request of a user reaches the canary by its weight"
-    share, at = f"{exposure.share:g}% of requests", f"(step {exposure.step + 1})"
+        return "no user's request reaches the canary"
+    shares = [f"{exposure.share:g}% of requests"] if exposure.share else []
+    share = " and ".join([*shares, *(["those that match"] if exposure.matched else [])])
+    at = f"(step {exposure.step + 1})"
     if exposure.noticed_ms is None:
         return f"at worst {share} until somebody notices: nothing judges them before a wait without a limit {at}"
-    hit = duration(exposure.hit_ms)
-    return f"at worst {share} for {duration(exposure.noticed_ms)}, as much as all requests for {hit} {at}"
+    hit = f", as much as all requests for {duration(exposure.hit_ms)}" if exposure.share else ""
+    return f"at worst {share} for {duration(exposure.noticed_ms)}{hit} {at}"
 
 
 def _load(load: Load) -> str:
@@ -178,7 +180,7 @@ def _span(span: Span) -> dict[str, int | None]:
 
 
 def _exposure(one: Exposure) -> dict[str, Any]:
-    return {"step": one.step, "share": one.share, "noticed_ms": one.noticed_ms, "hit_ms": one.hit_ms}
+    return {**one._asdict(), "hit_ms": one.hit_ms}
 
 
 def _step(step: PlannedStep) -> dict[str, Any]:

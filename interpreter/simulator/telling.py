@@ -18,7 +18,7 @@ from interpreter.simulator.timeline import Moment, Story
 from interpreter.state import CheckRecord, CheckResult, Verdict
 
 _BAR = 10
-_MOST_VALUES = 4
+_MOST_VALUES = 3
 _MARKS = {"world": "*", "step": ">", "check": "✓", "event": " ", "call": " ", "message": " "}
 _DECISIVE = (Verdict.ABORT, Verdict.FAIL, Verdict.ERROR, Verdict.NO_DATA, Verdict.INCONCLUSIVE)
 _WORDS = {
@@ -36,7 +36,7 @@ class Line(NamedTuple):
     at_ms: int
     mark: str
     weight: float
-    mirror: float
+    canary: str
     text: str
 
 
@@ -64,14 +64,15 @@ def bar(weight: float) -> str:
 def _table(found: Sequence[Line]) -> Iterator[str]:
     times = [duration(line.at_ms) for line in found]
     wide = max((len(time) for time in times), default=0)
+    broad = max((len(line.canary) for line in found), default=0)
     for time, line in zip(times, found, strict=True):
-        mirrored = f" +{line.mirror:g}% mirrored" if line.mirror else ""
-        yield f"{time:>{wide}}  {bar(line.weight)} {line.weight:>4g}%{mirrored}  {line.mark} {line.text}".rstrip()
+        yield f"{time:>{wide}}  {bar(line.weight)} {line.canary:<{broad}}  {line.mark} {line.text}".rstrip()
 
 
-def timeline(program: Program, moments: Sequence[Moment]) -> str:
-    """Some moments as a table."""
-    return "\n".join(_table(list(lines(program, moments))))
+def _canary(moment: Moment) -> str:
+    """What the canary gets, in words."""
+    mirrored = f" +{moment.mirror:g}% mirrored" if moment.mirror else ""
+    return f"{moment.weight:>4g}%{mirrored}{' +matching' if moment.matched else ''}"
 
 
 def lines(program: Program, moments: Sequence[Moment]) -> Iterator[Line]:
@@ -112,7 +113,7 @@ def _passed(run: Sequence[Moment]) -> Line:
     record = last.check
     many = "check passes" if len(run) == 1 else f"{len(run)} checks pass, to {duration(last.at_ms)}"
     seen = _values(record) if record is not None else ""
-    return Line(first.at_ms, "✓", last.weight, last.mirror, many + (f": {seen}" if seen else ""))
+    return Line(first.at_ms, "✓", last.weight, _canary(last), many + (f": {seen}" if seen else ""))
 
 
 def _values(record: CheckRecord) -> str:
@@ -130,7 +131,7 @@ def _line(program: Program, moment: Moment) -> Line:
         words = _judged(moment.check)
     elif moment.kind == "step":
         words = f"{moment.step + 1}/{len(program.code)} {moment.text}"
-    return Line(moment.at_ms, mark, moment.weight, moment.mirror, words)
+    return Line(moment.at_ms, mark, moment.weight, _canary(moment), words)
 
 
 def _judged(record: CheckRecord) -> str:
@@ -237,6 +238,7 @@ def _moment_data(moment: Moment) -> dict[str, Any]:
         "step": moment.step,
         "weight": moment.weight,
         "mirror": moment.mirror,
+        "matched": moment.matched,
         "text": moment.text,
     }
     if moment.check is not None:

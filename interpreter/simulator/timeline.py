@@ -26,6 +26,8 @@ _ENDS: dict[Outcome, End] = {
     Outcome.PROMOTION_FAILED: "promotion_failed",
     Outcome.REVERTED: "reverted",
 }
+_EVENT = "{{ text }}"
+"""The template of a message that only repeats its event."""
 _FAILED = (Verdict.FAIL, Verdict.ABORT)
 _SAID_ELSEWHERE = frozenset({"CheckFailed", "CheckNotMade", "CheckInconclusive", "TrafficRouted"})
 
@@ -38,6 +40,7 @@ class Moment(NamedTuple):
     step: int
     weight: float
     mirror: float
+    matched: bool
     text: str
     bad: bool = False
     check: CheckRecord | None = None
@@ -141,9 +144,11 @@ class Recorder:
         self, world: World, kind: Kind, text: str, *, bad: bool = False, at: tuple[int, float] | None = None
     ) -> None:
         """`at` is the step and the weight, where they are not those of the moment."""
-        routing = world.routing or HOME
-        step, weight = (self._place(), routing.weight) if at is None else at
-        self.moments.append(Moment(world.at_ms, kind, step, weight, routing.mirror, text, bad))
+        routing, now = world.routing or HOME, self._place()
+        step, weight = (now, routing.weight) if at is None else at
+        before = self.moments[-1] if self.moments and step < now else None
+        mirror, matched = (routing.mirror, bool(routing.matches)) if before is None else (before.mirror, before.matched)
+        self.moments.append(Moment(world.at_ms, kind, step, weight, mirror, matched, text, bad))
 
     def _place(self) -> int:
         run = self.state.run
@@ -161,7 +166,7 @@ class Recorder:
 
     def _actions(self, world: World) -> None:
         fresh, self.told = world.performed[self.told :], len(world.performed)
-        for _, action, ok in fresh:
+        for _, action, ok, message in fresh:
             match action:
                 case CallAction():
                     if not (ok and action.awaited):
@@ -169,8 +174,8 @@ class Recorder:
                         self._add(world, "call", f"webhook `{action.webhook}` {said}", bad=not ok)
                 case EventAction():
                     self._event(world, action)
-                case NotifyAction():
-                    self._add(world, "message", f"message to `{action.channel}`: {_first_line(action.template)}")
+                case NotifyAction() if action.template != _EVENT:
+                    self._add(world, "message", f"message to `{action.channel}`: {message}", bad=not ok)
 
     def _event(self, world: World, action: EventAction) -> None:
         """An event, at the step and the weight that the run's record has for it."""

@@ -27,6 +27,7 @@ from interpreter.state import (
     Inputs,
     Instant,
     MetricQuestion,
+    NotifyAction,
     Phase,
     Question,
     Readiness,
@@ -50,11 +51,12 @@ class Workload(NamedTuple):
 
 
 class Performed(NamedTuple):
-    """A once-only thing that was done, and whether it was accepted."""
+    """A once-only thing that was done, whether it was accepted, and what a message said."""
 
     at_ms: Instant
     action: Action
     ok: bool
+    message: str
 
 
 @dataclass(slots=True)
@@ -222,9 +224,16 @@ class World:
 
     def _perform(self, effect: Perform) -> None:
         action = effect.action
-        refused = isinstance(action, CallAction) and self._refuses(action.webhook)
-        self.results[action.key] = ActionResult(False, "refused by the scenario") if refused else ActionResult(True)
-        self.performed.append(Performed(self.now, action, not refused))
+        result, message = ActionResult(True), ""
+        match action:
+            case CallAction() if self._refuses(action.webhook):
+                result = ActionResult(False, "refused by the scenario")
+            case NotifyAction():
+                result, message = rendered(action)
+            case _:
+                pass
+        self.results[action.key] = result
+        self.performed.append(Performed(self.now, action, result.ok, message))
 
     def _refuses(self, webhook: str) -> bool:
         return any(event.subject in (None, webhook) for event in self.scenario.active("webhook refuses", self.at_ms))
@@ -233,6 +242,18 @@ class World:
         """Drop the results that the machine has seen: their actions are no longer in its outbox."""
         waiting = {action.key for action in state.outbox}
         self.results = {key: result for key, result in self.results.items() if key in waiting}
+
+
+def rendered(action: NotifyAction) -> tuple[ActionResult, str]:
+    """What a message says. One that only repeats its event needs no template engine, which is slow to load."""
+    if action.template == "{{ text }}":
+        return ActionResult(True), action.context["text"]
+    from interpreter.templates import TemplateProblem, render  # noqa: PLC0415
+
+    try:
+        return ActionResult(True), render(action.template, action.context)
+    except TemplateProblem as problem:
+        return ActionResult(False, str(problem)), f"cannot be written: {problem}"
 
 
 def _verb(event: GivenEvent) -> Literal["approve", "abort"] | None:
