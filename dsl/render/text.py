@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from dsl.diagnostics import Diagnostic
+from dsl.diagnostics import Diagnostic, Fix
 from dsl.render.ansi import COLOURED, PLAIN, Palette
 from dsl.render.cells import visible
 from dsl.render.excerpt import Mark, excerpt
@@ -120,9 +120,17 @@ def _tail(diagnostic: Diagnostic) -> Iterator[tuple[str, str]]:
     if diagnostic.help:
         yield "help", diagnostic.help
     for fix in diagnostic.fixes:
-        yield "fix", fix.title + (" (`rollway lint --fix` does it)" if fix.safe else "")
+        if fix.safe:
+            yield "fix", f"{fix.title} (`rollway lint --fix` does it)"
+        elif not _told(fix, diagnostic.help):
+            yield "fix", fix.title
     for note in diagnostic.notes:
         yield "note", note
+
+
+def _told(fix: Fix, help: str) -> bool:
+    """Whether the help has said it already: `did you mean X?`, and then `replace with X`."""
+    return bool(fix.edits) and all(edit.text and f"`{edit.text}`" in help for edit in fix.edits)
 
 
 def _remark(frame: _Frame, word: str, said: str) -> str:

@@ -167,5 +167,12 @@ def test_no_more_than_fifty_are_shown(hint: Diagnostic) -> None:
     assert "more" not in render([hint] * LIMIT)
 
 
+def test_a_fix_that_the_help_has_told_is_not_told_again(units: Diagnostic) -> None:
+    [fix] = units.fixes
+    unsafe = units._replace(fixes=(fix._replace(safe=False),))
+    assert "= fix" not in render([unsafe])
+    assert "= fix: write `500ms`\n" in render([unsafe._replace(help="compare it with a time")])
+
+
 def test_nothing_to_say_is_nothing() -> None:
     assert render([]) == ""
