@@ -1,0 +1,476 @@
+"""The settings of blocks: which may stand where, what shape their values have, and reading them into plain data.
+
+A block is a table from the name of a setting to a `Slot`. Shapes nest, so that a misspelt key deep in a map is found
+like one at the top. Plain data is what JSON can hold: durations inside options stay text (`15s`), in one spelling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from dsl import syntax
+from dsl.diagnostics import Label
+from dsl.evaluate import bare_word, duration, mistyped, out_of_range, share, whole, word_or_value
+from dsl.findings import listed, one_line
+from dsl.frames import Frame
+from dsl.source import Span
+from dsl.values import Type, Value, clean, duration_text, shifted, value_text
+
+
+class Text(NamedTuple):
+    """A string; where `bare`, a single word needs no quotes."""
+
+    bare: bool = False
+
+
+class OneOf(NamedTuple):
+    """One of some words."""
+
+    words: tuple[str, ...]
+
+
+class Whole(NamedTuple):
+    """A whole number; where `or_word`, a name will do as well."""
+
+    low: int = 0
+    high: int | None = None
+    or_word: bool = False
+
+
+class Percent(NamedTuple):
+    """A share, in percent."""
+
+
+class Time(NamedTuple):
+    """A duration, in milliseconds; where `as_text`, in the spelling of the language."""
+
+    as_text: bool = False
+
+
+class Flag(NamedTuple):
+    """`true` or `false`; the name of the setting alone means `true`."""
+
+
+class Bounds(NamedTuple):
+    """A range of whole numbers, `2..10`."""
+
+    low: int = 0
+
+
+class Texts(NamedTuple):
+    """A map from names to strings; numbers and truths become their text."""
+
+
+class Listed(NamedTuple):
+    """A list of one shape; a single one needs no brackets."""
+
+    of: Shape
+
+
+class Keys(NamedTuple):
+    """A map with these keys."""
+
+    keys: Mapping[str, Shape]
+
+
+class Anything(NamedTuple):
+    """Whatever JSON can hold."""
+
+
+Shape = Text | OneOf | Whole | Percent | Time | Flag | Bounds | Texts | Listed | Keys | Anything
+
+
+class Slot(NamedTuple):
+    """One setting of a block."""
+
+    shape: Shape
+    required: bool = False
+
+
+Slots = Mapping[str, Slot]
+
+
+# --- blocks -----------------------------------------------------------------------------------------------------
+
+SECRET = Slot(Text())
+_PORT = Whole(1, 65535)
+_METADATA = Keys({"labels": Texts(), "annotations": Texts()})
+
+WEBHOOK: Slots = {
+    "url": Slot(Text(), required=True),
+    "timeout": Slot(Time()),
+    "retries": Slot(Whole(0, 100)),
+    "headers": Slot(Texts()),
+    "body": Slot(Texts()),
+    "secret": SECRET,
+    "insecure_skip_verify": Slot(Flag()),
+}
+
+CHANNEL: Slots = {
+    "secret": SECRET,
+    "username": Slot(Text()),
+    "icon": Slot(Text()),
+    "proxy": Slot(Text()),
+    "cluster": Slot(Text()),
+    "timeout": Slot(Time(as_text=True)),
+    "headers": Slot(Texts()),
+    "labels": Slot(Texts()),
+    "annotations": Slot(Texts()),
+    "insecure_skip_verify": Slot(Flag()),
+}
+
+METRIC: Slots = {
+    "no_data": Slot(OneOf(("fail", "pass", "skip", "hold"))),
+    "server": Slot(Text()),
+    "secret": SECRET,
+    "headers": Slot(Texts()),
+    "insecure_skip_verify": Slot(Flag()),
+    "variables": Slot(Texts()),
+    "buckets": Slot(OneOf(("seconds", "milliseconds"))),
+}
+
+SERVICE: Slots = {
+    "name": Slot(Text(bare=True)),
+    "port": Slot(_PORT),
+    "target_port": Slot(Whole(1, 65535, or_word=True)),
+    "port_name": Slot(Text(bare=True)),
+    "port_discovery": Slot(Flag()),
+    "app_protocol": Slot(Text(bare=True)),
+    "traffic_distribution": Slot(Text(bare=True)),
+    "headless": Slot(Flag()),
+    "apex": Slot(_METADATA),
+    "primary": Slot(_METADATA),
+    "canary": Slot(_METADATA),
+    "unmanaged_metadata": Slot(Keys({"labels": Listed(Text()), "annotations": Listed(Text())})),
+}
+
+READY: Slots = {"primary": Slot(Percent()), "canary": Slot(Percent())}
+
+SCALER: Slots = {
+    "primary_replicas": Slot(Bounds(1)),
+    "primary_queries": Slot(Texts()),
+}
+
+_HEADER_EDITS = Keys({"add": Texts(), "set": Texts(), "remove": Listed(Text())})
+_REFERENCE = {
+    "name": Text(bare=True),
+    "namespace": Text(bare=True),
+    "group": Text(),
+    "kind": Text(bare=True),
+    "port": _PORT,
+}
+
+_OPTIONS: Mapping[str, Shape] = {
+    "hosts": Listed(Text()),
+    "gateways": Listed(Text(bare=True)),
+    "gateway_refs": Listed(Keys({**_REFERENCE, "section_name": Text(bare=True)})),
+    "match": Listed(Anything()),
+    "rewrite": Keys(
+        {"uri": Text(), "authority": Text(), "type": OneOf(("ReplaceFullPath", "ReplacePrefixMatch"))},
+    ),
+    "retries": Keys(
+        {"attempts": Whole(0), "per_try_timeout": Time(as_text=True), "retry_on": Text(), "backoff": Time(as_text=True)}
+    ),
+    "cors": Keys(
+        {
+            "allow_origins": Listed(Anything()),
+            "allow_origin": Listed(Text()),
+            "allow_methods": Listed(Text(bare=True)),
+            "allow_headers": Listed(Text()),
+            "expose_headers": Listed(Text()),
+            "allow_credentials": Flag(),
+            "max_age": Time(as_text=True),
+        }
+    ),
+    "headers": Keys({"request": _HEADER_EDITS, "response": _HEADER_EDITS}),
+    "backends": Listed(Text(bare=True)),
+    "traffic_policy": Anything(),
+    "mirror_to": Listed(Keys(_REFERENCE)),
+}
+_KINDS: Mapping[str, Shape] = {
+    "number": _PORT,
+    "list": Listed(Anything()),
+    "map": Anything(),
+    "duration": Time(as_text=True),
+    "bool": Flag(),
+    "name": Text(bare=True),
+}
+
+
+@cache
+def traffic_slots(provider: str) -> Slots:
+    """The settings of a `traffic` block for one provider."""
+    from dsl.capabilities import OPTIONS, PROVIDERS  # noqa: PLC0415 - the table is large and not always needed
+
+    row = PROVIDERS[provider]
+    return {
+        name: Slot(_OPTIONS.get(name) or _KINDS.get(option.kind, Anything()), required=name in row.required)
+        for name, option in OPTIONS.items()
+        if name in row.takes
+    }
+
+
+# --- reading a block --------------------------------------------------------------------------------------------
+
+
+def read_fields(
+    fields: Iterable[syntax.Field], slots: Slots, frame: Frame, what: str, at: Span | None = None
+) -> dict[str, Any]:
+    """The settings of a block as plain data, by name. `what` is the block in words; at `at`, missing ones are shown."""
+    first: dict[str, syntax.Field] = {}
+    data: dict[str, Any] = {}
+    for field in fields:
+        name = field.name.text
+        before = first.setdefault(name, field)
+        if name not in slots:
+            _unknown(field.name, slots, what, frame)
+        elif before is not field:
+            twice(field.name.span, before.name.span, name, frame)
+        else:
+            value = _field(field, slots[name].shape, frame)
+            if value is not None:
+                data[name] = value
+    if at is not None:
+        for name, slot in slots.items():
+            if slot.required and name not in first:
+                _missing(name, what, at, frame)
+    return data
+
+
+def twice(span: Span, before: Span, name: str, frame: Frame) -> None:
+    """Report a setting that stands twice."""
+    frame.findings.error(
+        "RW211",
+        f"`{name}` is set twice",
+        span,
+        note="set again here",
+        labels=[Label(before, "first set here")],
+        help="keep one of them",
+    )
+    frame.bench.spoilt = True
+
+
+def _unknown(name: syntax.Name, slots: Slots, what: str, frame: Frame) -> None:
+    from dsl.capabilities import OPTIONS, PROVIDERS  # noqa: PLC0415 - needed for this message only
+
+    frame.bench.spoilt = True
+    takers = [f"traffic {p}" for p, row in PROVIDERS.items() if name.text in row.takes] if "traffic" in what else []
+    if takers and name.text in OPTIONS:
+        shown = takers if len(takers) <= 4 else [*takers[:4], "others"]
+        other = f"{listed(shown)} {'has' if len(takers) == 1 else 'have'} it"
+        if slots:
+            other += f"; {what} has {listed(slots)}"
+        frame.findings.error("RW210", f"{what} has no setting `{name.text}`", name.span, help=other)
+        return
+    other = f"its settings are {listed(slots)}" if slots else "it has no settings"
+    frame.findings.unknown("RW210", f"{what} has no setting `{name.text}`", name.text, name.span, slots, other=other)
+
+
+def _missing(name: str, what: str, at: Span, frame: Frame) -> None:
+    frame.findings.error("RW212", f"{what} lacks its `{name}`", at, help=f"add a line `{name} …`")
+    frame.bench.spoilt = True
+
+
+def _field(field: syntax.Field, shape: Shape, frame: Frame) -> Any:
+    name = field.name.text
+    if field.value is None:
+        if isinstance(shape, Flag):
+            return True
+        frame.findings.error(
+            "RW212",
+            f"`{name}` has no value",
+            field.name.span,
+            help=f"write {_wanted(shape)} behind it",
+        )
+        frame.bench.spoilt = True
+        return None
+    return read(field.value, shape, frame, f"`{name}`")
+
+
+# --- reading a value --------------------------------------------------------------------------------------------
+
+
+def read(expr: syntax.Expr, shape: Shape, frame: Frame, what: str) -> Any:
+    """A value of some shape as plain data; None, reported, if it has another."""
+    match shape:
+        case Percent():
+            return share(expr, frame, what)
+        case Time():
+            ms = duration(expr, frame, what)
+            return duration_text(ms) if ms is not None and shape.as_text else ms
+        case Whole(or_word=False):
+            return whole(expr, frame, what, low=shape.low, high=shape.high)
+        case OneOf():
+            return _one_of(expr, shape, frame, what)
+        case Listed():
+            return _list(expr, shape, frame, what)
+        case Keys():
+            return _keys(expr, shape, frame, what)
+        case _:
+            return _converted(word_or_value(expr, frame), expr.span, shape, frame, what)
+
+
+def _converted(value: Value, span: Span, shape: Shape, frame: Frame, what: str) -> Any:
+    """A value that is at hand, in a shape."""
+    if not value.known:
+        return None
+    match shape, value.type:
+        case Text(bare=bare), Type.TEXT | Type.WORD if bare or value.type is Type.TEXT:
+            return value.data
+        case Flag(), Type.BOOL:
+            return value.data
+        case Whole(), Type.WORD | Type.TEXT:
+            return value.data
+        case Whole(), Type.NUMBER:
+            return _bounded(value, span, shape, frame, what)
+        case Bounds(), Type.RANGE:
+            return _bounds(value, span, shape, frame, what)
+        case Texts(), Type.MAP:
+            return _texts(value, frame, what)
+        case Anything(), _:
+            return plain(value)
+        case _:
+            mistyped(value, _TYPES[type(shape)], span, frame, what=what)
+            return None
+
+
+_TYPES: Mapping[type, Type] = {
+    Text: Type.TEXT,
+    Flag: Type.BOOL,
+    Whole: Type.NUMBER,
+    Bounds: Type.RANGE,
+    Texts: Type.MAP,
+    Keys: Type.MAP,
+    Listed: Type.LIST,
+}
+
+
+def _wanted(shape: Shape) -> str:
+    match shape:
+        case OneOf():
+            return listed(shape.words, "or")
+        case Percent():
+            return Type.SHARE
+        case Time():
+            return Type.TIME
+        case Anything():
+            return "a value"
+        case _:
+            return _TYPES[type(shape)]
+
+
+def _one_of(expr: syntax.Expr, shape: OneOf, frame: Frame, what: str) -> str | None:
+    word = bare_word(expr)
+    if word is None or (word not in shape.words and word in frame.bindings):
+        value = word_or_value(expr, frame)
+        if not value.known:
+            return None
+        word = str(value.data) if value.type in (Type.TEXT, Type.WORD) else None
+    if word in shape.words:
+        return word
+    shown = one_line(expr.span.text)
+    frame.findings.unknown(
+        "RW213",
+        f"`{shown}` is no value for {what}",
+        word or "",
+        expr.span,
+        shape.words,
+        other=f"write {listed(shape.words, 'or')}",
+    )
+    frame.bench.spoilt = True
+    return None
+
+
+def _bounded(value: Value, span: Span, shape: Whole, frame: Frame, what: str) -> int | None:
+    if value.data == value.data // 1 and shape.low <= value.data and (shape.high is None or value.data <= shape.high):
+        return int(value.data)
+    bounds = f"a whole number from {shape.low}" + (f" to {shape.high}" if shape.high is not None else " up")
+    out_of_range(value, span, frame, what=what, bounds=bounds + (", or a name" if shape.or_word else ""))
+    return None
+
+
+def _bounds(value: Value, span: Span, shape: Bounds, frame: Frame, what: str) -> tuple[int, int] | None:
+    ends = value.data
+    for end in ends:
+        if end.type is not Type.NUMBER:
+            if end.known:
+                mistyped(end, Type.NUMBER, end.span, frame, what=f"an end of {what}")
+            return None
+        if end.data != end.data // 1 or end.data < shape.low:
+            out_of_range(end, end.span, frame, what=f"an end of {what}", bounds=f"a whole number from {shape.low} up")
+            return None
+    low, high = (int(end.data) for end in ends)
+    if low > high:
+        out_of_range(value, span, frame, what=what, bounds=f"from the lower to the higher, `{high}..{low}`")
+        return None
+    return low, high
+
+
+def _list(expr: syntax.Expr, shape: Listed, frame: Frame, what: str) -> list[Any] | None:
+    if isinstance(expr, syntax.ListOf):
+        items = [read(item, shape.of, frame, f"an item of {what}") for item in expr.items]
+        return [item for item in items if item is not None]
+    value = word_or_value(expr, frame)
+    if not value.known:
+        return None
+    if value.type is not Type.LIST:
+        mistyped(value, Type.LIST, expr.span, frame, what=what)
+        return None
+    if isinstance(shape.of, Keys | Listed):
+        return [plain(item) for item in value.data]
+    found = [_converted(item, item.span, shape.of, frame, f"an item of {what}") for item in value.data]
+    return [item for item in found if item is not None]
+
+
+def _keys(expr: syntax.Expr, shape: Keys, frame: Frame, what: str) -> dict[str, Any] | None:
+    if not isinstance(expr, syntax.MapOf):
+        value = word_or_value(expr, frame)
+        if value.known and value.type is not Type.MAP:
+            mistyped(value, Type.MAP, expr.span, frame, what=what)
+            return None
+        return plain(value) if value.known else None
+    fields = [syntax.Field(entry.key, entry.value, entry.span) for entry in expr.entries]
+    return read_fields(fields, {name: Slot(inner) for name, inner in shape.keys.items()}, frame, what)
+
+
+def _texts(value: Value, frame: Frame, what: str) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for key, item in value.data:
+        if item.type in (Type.LIST, Type.MAP, Type.RANGE):
+            mistyped(item, Type.TEXT, item.span, frame, what=f"`{key.text}` in {what}")
+        elif item.known:
+            texts[key.text] = item.data if item.type in (Type.TEXT, Type.WORD) else value_text(item)
+    return texts
+
+
+def plain(value: Value) -> Any:
+    """Any value as JSON data."""
+    match value.type:
+        case Type.NUMBER:
+            return int(value.data) if abs(value.data) < 1e15 and value.data == value.data // 1 else value.data
+        case Type.LIST:
+            return [plain(item) for item in value.data]
+        case Type.MAP:
+            return {key.text: plain(item) for key, item in value.data}
+        case Type.TEXT | Type.WORD | Type.BOOL:
+            return value.data
+        case Type.UNKNOWN:
+            return None
+        case _:
+            return value_text(value)
+
+
+def scalar(value: Value) -> str | float | bool | None:
+    """A value as an argument of a template: a share is a ratio, a duration and anything else its text."""
+    match value.type:
+        case Type.NUMBER | Type.TEXT | Type.WORD | Type.BOOL:
+            found: str | float | bool = value.data
+            return found
+        case Type.SHARE:
+            return shifted(clean(value.data), -2)
+        case Type.UNKNOWN:
+            return None
+        case _:
+            return value_text(value)

@@ -1,0 +1,254 @@
+"""Conditions: comparisons and what joins them, and the statistical checks that stand alone.
+
+A condition that is known now (over constants and parameters) comes to true or false; None is what an error left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dsl import ir, syntax
+from dsl.evaluate import bare_word, duration, resolve_ref, value_of
+from dsl.findings import one_line
+from dsl.frames import Frame
+from dsl.lower_quantities import Quantity, compared, quantity_of
+from dsl.lower_statistics import statistical
+from dsl.scope import TESTS
+from dsl.source import Span
+from dsl.values import Type, Value, unknown
+
+Outcome = ir.Condition | bool | None
+
+
+def condition_of(expr: syntax.Expr, frame: Frame) -> Outcome:
+    """An expression as a condition on the metrics."""
+    match expr:
+        case syntax.Compare():
+            return _compare(expr, frame)
+        case syntax.Within():
+            return _between(expr, frame)
+        case syntax.Over():
+            return _windowed(expr, frame)
+        case syntax.Not():
+            return _negated(condition_of(expr.operand, frame))
+        case syntax.And():
+            return _joined([condition_of(operand, frame) for operand in expr.operands], ends=False)
+        case syntax.Or():
+            return _joined([condition_of(operand, frame) for operand in expr.operands], ends=True)
+        case syntax.Ref() if test_of(expr, frame) is not None:
+            return _misplaced(expr, frame)
+        case _:
+            return _of_value(expr, frame)
+
+
+def check_condition(expr: syntax.Expr, frame: Frame) -> Outcome:
+    """The condition of a check, which may be a statistical one; behind `abort if`, `not` may stand before that."""
+    if not is_statistical(expr, frame)[0]:
+        return condition_of(expr, frame)
+    match expr:
+        case syntax.Over():
+            return _windowed(expr, frame, check_condition)
+        case syntax.Not():
+            return _negated(check_condition(expr.operand, frame))
+        case _:
+            test = test_of(expr, frame)
+            assert isinstance(expr, syntax.Ref)
+            assert test is not None
+            return statistical(expr, test, frame)
+
+
+def is_statistical(expr: syntax.Expr, frame: Frame) -> tuple[bool, bool]:
+    """Whether a condition is a statistical check, and whether `not` stands before it."""
+    negated = False
+    while isinstance(expr, syntax.Over | syntax.Not):
+        negated = negated or isinstance(expr, syntax.Not)
+        expr = expr.operand
+    return test_of(expr, frame) is not None, negated
+
+
+def test_of(expr: syntax.Expr, frame: Frame) -> ir.StatisticalTest | None:
+    """The name of the statistical check, if the expression is one."""
+    if not isinstance(expr, syntax.Ref):
+        return None
+    name: Any = expr.segments[0].name.text
+    return name if name in TESTS and name not in frame.bindings else None
+
+
+def constant_condition(expr: syntax.Expr, frame: Frame) -> Value:
+    """A condition that must be known now, as a value."""
+    found = condition_of(expr, frame)
+    if isinstance(found, bool):
+        return Value(Type.BOOL, found, expr.span)
+    if found is not None:
+        frame.findings.error(
+            "RW201",
+            f"`{one_line(expr.span.text)}` is not known before the rollout runs",
+            expr.span,
+            note="it asks a metric",
+            help="a value that is known now has to stand here: a literal, a constant or a parameter",
+        )
+        frame.bench.spoilt = True
+    return unknown(expr.span)
+
+
+def _windowed(
+    expr: syntax.Over, frame: Frame, lower: Callable[[syntax.Expr, Frame], Outcome] = condition_of
+) -> Outcome:
+    """`… over 30s`: the condition, with that window in all its queries."""
+    window = duration(expr.window, frame, "the window of a query")
+    found = lower(expr.operand, frame._replace(window=window) if window is not None else frame)
+    if window is not None and found is not None and not isinstance(found, bool):
+        frame.bench.overs[id(found)] = (found, window)
+    return found
+
+
+# --- comparisons ------------------------------------------------------------------------------------------------
+
+
+def _compare(expr: syntax.Compare, frame: Frame) -> Outcome:
+    equal = expr.op in ("==", "!=") and _as_words(expr, frame)
+    if equal:
+        return equal == expr.op
+    pair = compared(quantity_of(expr.left, frame), quantity_of(expr.right, frame), frame)
+    if pair is None:
+        return None
+    left, right = pair
+    if left.constant is not None and right.constant is not None:
+        return holds(expr.op, left.constant, right.constant)
+    cmp: Any = expr.op
+    return ir.Compare(cmp, _expr(left), _expr(right))
+
+
+def _as_words(expr: syntax.Compare, frame: Frame) -> str:
+    """For `==` between two strings or two truths that are known now, whether they are `==` or `!=`; else empty."""
+    sides = [_known_word(expr.left, frame), _known_word(expr.right, frame)]
+    if sides[0] is None or sides[1] is None or sides[0].type is not sides[1].type:
+        return ""
+    return "==" if sides[0].data == sides[1].data else "!="
+
+
+def _known_word(expr: syntax.Expr, frame: Frame) -> Value | None:
+    if isinstance(expr, syntax.String | syntax.Bool) or (bare_word(expr) or "") in frame.bindings:
+        value = value_of(expr, frame)
+        return value if value.type in (Type.TEXT, Type.BOOL) else None
+    return None
+
+
+def holds(op: str, left: float, right: float) -> bool:
+    """Whether a comparison of two numbers holds."""
+    match op:
+        case "<":
+            return left < right
+        case "<=":
+            return left <= right
+        case ">":
+            return left > right
+        case ">=":
+            return left >= right
+        case "==":
+            return left == right
+        case _:
+            return left != right
+
+
+def _between(expr: syntax.Within, frame: Frame) -> Outcome:
+    value, low, high = (quantity_of(part, frame) for part in (expr.value, expr.low, expr.high))
+    lower, upper = compared(value, low, frame), compared(value, high, frame)
+    if lower is None or upper is None:
+        return None
+    low, high = lower[1], upper[1]
+    if low.constant is not None and high.constant is not None and low.constant > high.constant:
+        frame.findings.error(
+            "RW205",
+            "the lower bound is above the upper one",
+            low.span.to(high.span),
+            note="nothing is in this range",
+            help=f"write `{high.span.text}..{low.span.text}`",
+        )
+        frame.bench.spoilt = True
+        return None
+    if value.constant is not None and low.constant is not None and high.constant is not None:
+        return low.constant <= value.constant <= high.constant
+    return ir.Between(_expr(lower[0]), _expr(low), _expr(high))
+
+
+def _expr(quantity: Quantity) -> ir.Expr:
+    assert quantity.expr is not None
+    return quantity.expr
+
+
+# --- what joins them --------------------------------------------------------------------------------------------
+
+
+def _negated(inner: Outcome) -> Outcome:
+    match inner:
+        case None:
+            return None
+        case bool():
+            return not inner
+        case ir.NotOf():
+            return inner.condition
+        case _:
+            return ir.NotOf(inner)
+
+
+def _joined(parts: list[Outcome], *, ends: bool) -> Outcome:
+    """`and` (which ends at false) or `or` (which ends at true) of what is not known now."""
+    if any(part is None for part in parts):
+        return None
+    if any(part is ends for part in parts):
+        return ends
+    rest = tuple(part for part in parts if part is not None and not isinstance(part, bool))
+    if not rest:
+        return not ends
+    if len(rest) == 1:
+        return rest[0]
+    return ir.AnyOf(rest) if ends else ir.AllOf(rest)
+
+
+def _of_value(expr: syntax.Expr, frame: Frame) -> Outcome:
+    """A condition that is a constant's or a parameter's, `if verbose { … }`; a quantity is none."""
+    if isinstance(expr, syntax.BadExpr):
+        frame.bench.spoilt = True
+        return None
+    if isinstance(expr, syntax.Chain | syntax.Negate):
+        return _of_quantity(expr, frame)
+    if isinstance(expr, syntax.Ref) and resolve_ref(expr, frame).value is None:
+        return _of_quantity(expr, frame)
+    value = value_of(expr, frame)
+    if value.type is Type.BOOL:
+        return bool(value.data)
+    if value.known:
+        _no_condition(expr.span, value.type, frame)
+    return None
+
+
+def _of_quantity(expr: syntax.Expr, frame: Frame) -> Outcome:
+    found = quantity_of(expr, frame)
+    if found.expr is not None:
+        _no_condition(expr.span, found.dim, frame)
+    return None
+
+
+def _no_condition(span: Span, what: str, frame: Frame) -> None:
+    frame.findings.error(
+        "RW206",
+        f"`{one_line(span.text)}` is {what}, and a condition has to stand here",
+        span,
+        help="compare it with something, as in `success_rate >= 99%`",
+    )
+    frame.bench.spoilt = True
+
+
+def _misplaced(expr: syntax.Ref, frame: Frame) -> Outcome:
+    name = expr.segments[0].name
+    frame.findings.error(
+        "RW209",
+        f"the statistical check `{name.text}` must stand alone",
+        expr.span,
+        help="write it behind `require`, `observe` or `abort if not`, with nothing joined to it; several checks are "
+        "several lines",
+    )
+    frame.bench.spoilt = True
+    return None
