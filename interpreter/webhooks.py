@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 from collections.abc import Mapping
+from functools import cache
 from types import TracebackType
 from typing import NamedTuple
 
@@ -107,9 +109,16 @@ class Caller:
 
 def http_client(*, verify: bool) -> httpx.AsyncClient:
     """A client without time limits of its own (its user has one for the whole), that asks no proxy for this machine."""
-    direct = httpx.AsyncHTTPTransport(verify=verify)
+    tls = _tls(verify=verify)
+    direct = httpx.AsyncHTTPTransport(verify=tls)
     mounts: dict[str, httpx.AsyncBaseTransport | None] = dict.fromkeys(_LOOPBACK, direct)
-    return httpx.AsyncClient(verify=verify, timeout=None, follow_redirects=False, mounts=mounts)  # noqa: S113
+    return httpx.AsyncClient(verify=tls, timeout=None, follow_redirects=False, mounts=mounts)  # noqa: S113
+
+
+@cache
+def _tls(*, verify: bool) -> ssl.SSLContext:
+    """Made once: to read the list of authorities takes longer than a call."""
+    return httpx.create_ssl_context(verify=verify)
 
 
 def payload_of(program: Program, webhook: Webhook, action: CallAction) -> dict[str, object]:

@@ -1,7 +1,14 @@
-"""Where answers about metrics come from: the proxy's own counts, or a Prometheus if the run was given one."""
+"""Where answers about metrics come from: the proxy's own counts, or a Prometheus if the run was given one.
+
+The proxy's counts do not outlive it. After a restart a window that reaches back before it would hold too little, and a
+check might fail for want of data that the canary is not to blame for. So the answer waits until a whole window has been
+counted anew: the check is late, and says so, but judges as much as it would have.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import replace
 from typing import Literal
 
@@ -44,6 +51,7 @@ class Answers:
         self._program = program
         self._counters = counters
         self._given = prometheus is not None
+        self._counting: asyncio.Future[float] | None = None
         asked = _without_servers(program) if prometheus is not None else program
         self._metrics = Metrics(asked, {"prometheus": Prometheus(prometheus)}, timeout=timeout)
 
@@ -53,8 +61,29 @@ class Answers:
         has_server = self._given or (metric.server is not None and not counts.answers(question.metric, metric))
         if has_server:
             return await self._metrics.answer(question)
-        self._counters.now = now
+        waited = await self._whole_window(question)
+        self._counters.now = now if not waited else question.at_ms
         return counts.answer(self._counters, metric, question)
+
+    def after_restart(self) -> None:
+        """The counts begin anew: at `counting`, not before."""
+        self._counting = asyncio.get_running_loop().create_future()
+
+    def counting(self) -> None:
+        """From now on requests are counted."""
+        if self._counting is not None and not self._counting.done():
+            self._counting.set_result(time.monotonic())
+
+    async def _whole_window(self, question: MetricQuestion) -> bool:
+        """Wait until a whole window has been counted since the restart; whether there was anything to wait for."""
+        if self._counting is None:
+            return False
+        began = await asyncio.shield(self._counting)
+        missing = began + question.window_ms / 1000 - time.monotonic()
+        if missing <= 0:
+            return False
+        await asyncio.sleep(missing)
+        return True
 
     async def close(self) -> None:
         await self._metrics.close()

@@ -211,6 +211,7 @@ class Session:
 
     async def restore(self) -> None:
         """Bring back what the journal says was running, before anybody is let in."""
+        self.parts.answers.after_restart()
         arranged = self.journal.last("arranged")
         if arranged is not None:
             self.parts.workloads.arrange(_desired(arranged, self.state), self.world.commands)
@@ -263,6 +264,7 @@ class Session:
         """Listen as soon as there is somebody to answer."""
         await self.parts.changes.until(lambda: self.parts.upstreams.has("primary"))
         await self.parts.proxy.serve(self.parts.socket)
+        self.parts.answers.counting()
 
 
 def _prepare(folder: Path) -> None:

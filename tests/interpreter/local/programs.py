@@ -16,6 +16,7 @@ from dsl.ir import (
     Instruction,
     Measure,
     Metric,
+    NoData,
     Program,
     PromoteOp,
     Query,
@@ -33,7 +34,10 @@ APP = Path(demoapp.__file__)
 REQUESTS = Metric(
     unit=Unit.EVENTS,
     queries=(Query("prometheus", "bad{{ interval }}", "bad"), Query("prometheus", "total{{ interval }}", "total")),
+    no_data=NoData.HOLD,
 )
+"""A check waits for its first request: on a busy machine the load may be late, which is nobody's failure."""
+
 DURATION = Metric(unit=Unit.HISTOGRAM, queries=(Query("prometheus", "buckets{{ interval }}"),))
 
 
