@@ -7,12 +7,25 @@ they are annotations), so each has an id, and is acted on once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
-from interpreter.state import Signal, Stage
+from interpreter.state import Phase, Signal, Stage
 from interpreter.turn import Turn
 
 _SEEN_LIMIT = 50
+_BEFORE = frozenset({Phase.WAITING})
+_UNDER_WAY = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION})
+
+ACCEPTED_IN: Mapping[str, frozenset[Phase]] = {
+    "approve": _UNDER_WAY,
+    "promote": _BEFORE | _UNDER_WAY,
+    "abort": _BEFORE | _UNDER_WAY,
+    "pause": _BEFORE | _UNDER_WAY,
+    "resume": _BEFORE | _UNDER_WAY,
+    "retry": frozenset({Phase.FAILED}),
+}
+"""In which phases each verb makes sense. One that comes earlier than its moment within them is kept until then."""
 
 
 def identity(signal: Signal) -> str:
@@ -31,15 +44,25 @@ def take(turn: Turn, verb: Literal["approve", "abort", "promote", "retry", "paus
 
 
 def ignore_strangers(turn: Turn) -> None:
-    """Say once of each signal for another revision that it was not acted on."""
-    run = turn.run
+    """Say once of each signal that cannot be acted on that it was not: it speaks of another revision, or comes too late
+    or too early. Left standing it would be acted on at another time than the one it was meant for."""
     for signal in turn.inputs.signals:
-        if identity(signal) in turn.state.signals_seen or (run and signal.revision == run.revision):
-            continue
-        _mark(turn, signal)
-        under_way = f"{run.revision} is under way" if run and run.stage is Stage.RUNNING else "no rollout is under way"
-        message = f"ignored `{signal.verb}` for revision {signal.revision}{by(signal)}: {under_way}"
-        turn.event("SignalIgnored", message, warning=True)
+        if identity(signal) not in turn.state.signals_seen:
+            why = _misfit(turn, signal)
+            if why is not None:
+                _mark(turn, signal)
+                message = f"ignored `{signal.verb}` for revision {signal.revision}{by(signal)}: {why}"
+                turn.event("SignalIgnored", message, warning=True)
+
+
+def _misfit(turn: Turn, signal: Signal) -> str | None:
+    run, phase = turn.run, turn.state.phase
+    under_way = run is not None and run.stage is Stage.RUNNING
+    if run is None or signal.revision != run.revision:
+        return f"{run.revision} is under way" if run and under_way else "no rollout of it is under way"
+    if phase not in ACCEPTED_IN[signal.verb]:
+        return f"the rollout is in phase {phase}"
+    return None
 
 
 def by(signal: Signal) -> str:

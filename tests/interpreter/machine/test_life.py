@@ -110,6 +110,15 @@ def test_a_paused_rollout_is_still_aborted() -> None:
     assert rig.is_in(Phase.FAILED)
 
 
+def test_a_signal_out_of_season_is_said_to_be_ignored_and_not_kept() -> None:
+    rig = Rig(ramp(10)).begin().signal("retry", who="anna").signal("abort")
+    assert rig.event("SignalIgnored").message == (
+        "ignored `retry` for revision v2 by anna: the rollout is in phase Progressing"
+    )
+    rig.go(3600)
+    assert (rig.state.phase, rig.run.number) == (Phase.FAILED, 1)
+
+
 def test_suspend_freezes_and_says_so() -> None:
     rig = Rig(ramp(10, 20)).begin()
     rig.suspended = True

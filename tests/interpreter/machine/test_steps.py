@@ -155,8 +155,8 @@ def test_provider_errors_count_from_the_third_in_a_row() -> None:
 
 def test_a_wait_that_times_out_does_what_else_says() -> None:
     wait = ir.WaitOp(who="release managers", within_ms=4 * 60 * MINUTE)
-    for wait, phase in ((wait, Phase.FAILED), (replace(wait, otherwise="continue"), Phase.SUCCEEDED)):
-        rig = Rig(program(wait, ir.PromoteOp())).begin().go(4 * 3600 - 1)
+    for policy, phase in ((wait, Phase.FAILED), (replace(wait, otherwise="continue"), Phase.SUCCEEDED)):
+        rig = Rig(program(policy, ir.PromoteOp())).begin().go(4 * 3600 - 1)
         assert rig.is_in(Phase.WAITING_PROMOTION)
         rig.go(1)
         assert rig.is_in(phase)
