@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from dsl import ir, syntax
+from dsl.blocks import READY, SCALER, SERVICE, traffic_slots
 from dsl.diagnostics import Label
 from dsl.evaluate import duration, typed, whole
-from dsl.fields import READY, SCALER, SERVICE, read_fields, traffic_slots, twice
+from dsl.fields import read_fields, twice
 from dsl.findings import Findings
 from dsl.frames import Bench, Frame
 from dsl.lower_analysis import every_of, own_analysis, use_analysis
@@ -158,7 +159,7 @@ class _Rollout:
     def target(self) -> ir.WorkloadRef:
         item = self.one(syntax.Target)
         if item is None:
-            self.lacks("target", "say what is rolled out, as in `target deployment/NAME`")
+            self.lacks("target", "say what is rolled out, as in `target deployment/checkout`")
             return ir.WorkloadRef("Deployment", self.name)
         return self.workload(item.workload, KINDS, "kind of workload")
 
