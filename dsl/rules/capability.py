@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dsl import ir, syntax
-from dsl.capabilities import OPTIONS, PROVIDERS, Capability, can_all
+from dsl.capabilities import PROVIDERS, Capability, can_all
 from dsl.compilation import CompiledRollout
 from dsl.diagnostics import Diagnostic, Label
 from dsl.findings import listed
@@ -22,7 +22,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
     for rollout in context.every(syntax.Rollout):
         for item in rollout.items:
             if isinstance(item, syntax.Traffic) and item.provider.text in PROVIDERS:
-                yield from _block(rollout, item, PROVIDERS[item.provider.text])
+                yield from _provider(rollout, item.provider, PROVIDERS[item.provider.text])
     for compiled, program in context.rollouts:
         row = PROVIDERS.get(program.traffic.provider)
         traffic = context.item(compiled.node, syntax.Traffic)
@@ -30,24 +30,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
             yield from _Asked(context, compiled, program, row, traffic).findings()
 
 
-def _block(rollout: syntax.Rollout, traffic: syntax.Traffic, row: Capability) -> Iterator[Diagnostic]:
-    provider = traffic.provider
-    for name in row.required:
-        if field(traffic.fields, name) is None:
-            yield finding(
-                "RW410",
-                f"`{provider.text}` needs `{name}`",
-                provider.span,
-                help=f"say {OPTIONS[name].doc}: `traffic {provider.text} {{ {name} {_sample(name)} }}`",
-            )
-    for each in traffic.fields:
-        if each.name.text in OPTIONS and each.name.text not in row.takes:
-            yield finding(
-                "RW411",
-                f"`{provider.text}` has no use for `{each.name.text}`",
-                each.span,
-                help=f"it takes {listed(sorted(row.takes))}",
-            )
+def _provider(rollout: syntax.Rollout, provider: syntax.Name, row: Capability) -> Iterator[Diagnostic]:
     if provider.text in _RETIRED:
         yield finding(
             "RW413",
@@ -56,10 +39,6 @@ def _block(rollout: syntax.Rollout, traffic: syntax.Traffic, row: Capability) ->
             help="`gateway_api` is where most of its users went",
         )
     yield from _protocol(rollout, provider, row)
-
-
-def _sample(name: str) -> str:
-    return {"gateway_refs": '[{ name: "public", namespace: "gateways" }]'}.get(name, '"…"')
 
 
 def _protocol(rollout: syntax.Rollout, provider: syntax.Name, row: Capability) -> Iterator[Diagnostic]:
@@ -146,7 +125,7 @@ class _Asked:
         elif not self.row.mirror:
             yield self._cannot("RW403", "mirror requests", span, "mirror")
         elif not self.row.mirror_share and route.mirror < 100:
-            yield self._cannot("RW404", "mirror a share of the requests, only all of them", span, "mirror_share")
+            yield self._cannot("RW403", "mirror a share of the requests, only all of them", span, "mirror_share")
 
     def _sticky(self, route: ir.RouteOp, span: Span) -> Iterator[Diagnostic]:
         if route.sticky is None:

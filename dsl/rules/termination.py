@@ -1,5 +1,5 @@
-"""Rollouts that end otherwise than their author thinks, or never: no promotion, a wait nobody ends, a circle of waits,
-failures that can never be too many."""
+"""Rollouts that end otherwise than their author thinks, late, or never: no promotion, a wait that nobody ends, a circle
+of waits, more failures tolerated than there are checks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from dsl import ir, syntax
 from dsl.compilation import CompiledRollout
 from dsl.diagnostics import Diagnostic, Edit, Fix, Label
+from dsl.findings import listed
 from dsl.flow import reachable
 from dsl.rules.constants import number
 from dsl.rules.context import Context
@@ -21,8 +22,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
     for rollout in context.every(syntax.Rollout):
         yield from _promotion(context, rollout)
         yield from _skipped_steps(rollout)
-    for analysis in context.every(syntax.Analysis):
-        yield from _tolerance(context, analysis)
     for wait in context.every(syntax.WaitGate):
         yield from _endless(wait)
     yield from _circles(context)
@@ -72,20 +71,6 @@ def _skipped_steps(rollout: syntax.Rollout) -> Iterator[Diagnostic]:
         )
 
 
-def _tolerance(context: Context, analysis: syntax.Analysis) -> Iterator[Diagnostic]:
-    for item in analysis.items:
-        if not isinstance(item, syntax.Tolerate) or item.window is None:
-            continue
-        failures, window = number(context, item.failures), number(context, item.window)
-        if failures is not None and window is not None and failures > window:
-            yield finding(
-                "RW342",
-                f"{failures:g} failures cannot happen in {window:g} checks: a failing rollout would never end",
-                item.span,
-                help=f"tolerate {window:g} failures at most, or look at more checks",
-            )
-
-
 def _endless(wait: syntax.WaitGate) -> Iterator[Diagnostic]:
     if wait.within is None:
         yield finding(
@@ -97,18 +82,15 @@ def _endless(wait: syntax.WaitGate) -> Iterator[Diagnostic]:
 
 
 def _circles(context: Context) -> Iterator[Diagnostic]:
-    """Rollouts of one file that wait for one another, or for themselves."""
+    """Rollouts of one file that wait for one another; that one waits for itself is said when it is compiled."""
     rollouts = {_key(rollout): rollout for rollout in context.every(syntax.Rollout)}
     for key, rollout in rollouts.items():
         for after in _waits(rollout):
             path = _path(rollouts, _after_key(rollout, after), key)
-            if path is None:
+            if path is None or len(path) < 2:
                 continue
-            if len(path) == 1:
-                message = f"`{rollout.name.text}` waits for itself, and never starts"
-            else:
-                names = ", ".join(f"`{rollouts[each].name.text}`" for each in path)
-                message = f"`{rollout.name.text}` never starts: it waits for rollouts that wait for it ({names})"
+            others = listed(rollouts[each].name.text for each in path[:-1])
+            message = f"`{rollout.name.text}` never starts: it waits for {others}, which in the end waits for it"
             yield finding("RW354", message, after.span, help="take one of the waits out")
 
 
