@@ -72,6 +72,7 @@ class PlannedStep(NamedTuple):
     matched: bool
     analysis: str | None
     ended_by: tuple[str, ...]
+    aborted_by: tuple[str, ...]
     depth: int
     arm: str
 
@@ -138,6 +139,7 @@ def _planned(
         matched=exposed.matched,
         analysis=judging(program, index, exposed),
         ended_by=tuple(_ended_by(program, op)),
+        aborted_by=tuple(aborts(program.analyses[op.analysis])) if isinstance(op, HoldOp) and op.analysis else (),
         depth=depth,
         arm=arm,
     )
@@ -324,12 +326,14 @@ def _subject(op: WaitOp) -> str:
 
 
 def _ended_by(program: Program, op: Instruction) -> Iterator[str]:
-    """What can end the rollout at an instruction."""
+    """What can end the rollout at an instruction, but for the aborts of its analysis."""
     match op:
         case HoldOp() if op.analysis is not None:
-            yield from _ended_by_analysis(program.analyses[op.analysis])
+            analysis = program.analyses[op.analysis]
+            if any(not isinstance(check, GateCheck) and check.kind in ("require", "call") for check in analysis.checks):
+                yield _plural(analysis.tolerate, "failed check")
         case CallOp():
-            yield f"{_plural(_tolerance(program, op.analysis), 'refusal')}"
+            yield _plural(_tolerance(program, op.analysis), "refusal")
         case WaitOp() if op.within_ms is not None and op.otherwise == "rollback":
             yield f"no {_subject(op)} in time"
         case ScaleOp():
@@ -342,9 +346,8 @@ def _ended_by(program: Program, op: Instruction) -> Iterator[str]:
             return
 
 
-def _ended_by_analysis(analysis: Analysis) -> Iterator[str]:
-    if any(not isinstance(check, GateCheck) and check.kind in ("require", "call") for check in analysis.checks):
-        yield _plural(analysis.tolerate, "failed check")
+def aborts(analysis: Analysis) -> Iterator[str]:
+    """What ends the rollout at once, whatever is tolerated."""
     for check in analysis.checks:
         match check:
             case Check(kind="abort"):

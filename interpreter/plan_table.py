@@ -52,8 +52,8 @@ def _rows(plan: Plan) -> Iterator[tuple[str, ...]]:
     for step in plan.steps:
         if step.arm == "else":
             yield ("", "", "", "", "  " * (step.depth - 1) + "else", "", "")
-        if not _jumps(plan.program, step):
-            yield _row(plan, step)
+        if not (_jumps(plan.program, step) or _goes_on(plan.program, step)):
+            yield _row(step)
 
 
 def _jumps(program: Program, step: PlannedStep) -> bool:
@@ -62,34 +62,25 @@ def _jumps(program: Program, step: PlannedStep) -> bool:
     return op.op == "branch" and op.condition is None
 
 
-def _row(plan: Plan, step: PlannedStep) -> tuple[str, ...]:
+def _goes_on(program: Program, step: PlannedStep) -> bool:
+    """Whether the statement changes the routing only to hold it: the row of the hold says all."""
+    after = step.place + 1
+    if not (isinstance(program.code[step.place], RouteOp) and after < min(len(program.code), len(program.spans))):
+        return False
+    return program.code[after].op == "hold" and program.spans[after] == program.spans[step.place]
+
+
+def _row(step: PlannedStep) -> tuple[str, ...]:
+    ended_by = [*step.ended_by, *(["aborts"] if step.aborted_by else [])]
     return (
         str(step.place + 1),
         _times(step.starts.soonest, step.ends.soonest),
         _times(step.starts.latest, step.ends.latest),
         _canary(step),
-        "  " * step.depth + _shortened(_what(plan.program, step)),
+        "  " * step.depth + _shortened(step.text),
         step.analysis or "",
-        ", ".join(step.ended_by),
+        ", ".join(ended_by),
     )
-
-
-def _what(program: Program, step: PlannedStep) -> str:
-    """The statement; of one that makes several instructions (`ramp`, `shift … for`), also which one this is."""
-    op = program.code[step.place]
-    spans = program.spans
-    near = [i for i in (step.place - 1, step.place + 1) if 0 <= i < len(spans)]
-    if step.place >= len(spans) or not any(spans[i] == spans[step.place] for i in near):
-        return step.text
-    if isinstance(op, RouteOp) and op.weight is not None:
-        return f"{step.text}: to {op.weight:g}%"
-    if op.op == "hold":
-        return f"{step.text}: {duration(op.duration_ms)}" if op.checks is None else f"{step.text}: {_checks(op.checks)}"
-    return step.text
-
-
-def _checks(count: int) -> str:
-    return f"{count} check{'' if count == 1 else 's'}"
 
 
 def _times(begin: int | None, end: int | None) -> str:
@@ -134,6 +125,8 @@ def _summary(plan: Plan) -> Iterator[str]:
     yield f"promotion  {_promotion(plan)}"
     if plan.endless:
         yield f"no limit   {', '.join(plan.endless)}"
+    for words in dict.fromkeys(words for step in plan.steps for words in step.aborted_by):
+        yield f"aborts     {words}"
     yield f"exposure   {_exposed(worst(plan))}"
     for load in loads(plan):
         yield f"load       {_load(load)}"
@@ -194,7 +187,7 @@ def _step(step: PlannedStep) -> dict[str, Any]:
         "mirror": {"low": step.mirror.low, "high": step.mirror.high},
         "matched": step.matched,
         "analysis": step.analysis,
-        "ended_by": list(step.ended_by),
+        "ended_by": [*step.ended_by, *step.aborted_by],
         "arm": step.arm or None,
         "depth": step.depth,
     }

@@ -180,9 +180,12 @@ class _Block(NamedTuple):
 
     def placed(self, diagnostic: Diagnostic) -> Diagnostic:
         """A finding within what `--given` states, shown there."""
+        labels = tuple(label._replace(span=self._place(label.span)) for label in diagnostic.labels)
+        return diagnostic._replace(span=self._place(diagnostic.span), labels=labels, fixes=())
+
+    def _place(self, span: Span) -> Span:
         for start, statement in self.places:
-            if start <= diagnostic.span.start <= start + len(statement):
-                source = Source("--given", statement)
-                end = min(diagnostic.span.end - start, len(statement))
-                return diagnostic._replace(span=Span(source, diagnostic.span.start - start, end))
-        return diagnostic
+            if start <= span.start <= start + len(statement):
+                end = min(span.end - start, len(statement))
+                return Span(Source("--given", statement), span.start - start, end)
+        return span

@@ -64,7 +64,8 @@ def command(
             put(_junit(outcomes))
     sys.stdout.flush()
     failed = sum(not outcome.tested.passed for outcome in outcomes)
-    say(_summary(outcomes, failed, policies, run))
+    if outcomes or not policies.code:
+        say(_summary(outcomes, failed, policies, run))
     return policies.code or (ExitCode.FINDINGS if failed else ExitCode.FINE)
 
 

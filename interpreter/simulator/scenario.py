@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from math import inf
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -44,17 +45,17 @@ class Scenario(NamedTuple):
 
     def active(self, what: str, at_ms: int) -> Iterator[GivenEvent]:
         """The events of one kind that hold at a moment of the scenario."""
-        for event in self.events:
-            if event.what == what and event.after_ms <= at_ms and not _over(event, at_ms):
-                yield event
+        for given in self.givens:
+            if isinstance(given, GivenEvent) and given.what == what and given.after_ms <= at_ms < _end(given):
+                yield given
 
     def changes(self) -> tuple[int, ...]:
         """The moments at which something begins or ends, in order."""
         return tuple(sorted({moment for given in self.givens for moment in _ends(given)}))
 
 
-def _over(given: GivenMetric | GivenEvent, at_ms: int) -> bool:
-    return given.lasting_ms is not None and at_ms >= given.after_ms + given.lasting_ms
+def _end(given: GivenMetric | GivenEvent) -> float:
+    return inf if given.lasting_ms is None else given.after_ms + given.lasting_ms
 
 
 def _ends(given: GivenMetric | GivenEvent) -> tuple[int, ...]:

@@ -146,7 +146,9 @@ def _told(result: CheckResult) -> str:
 
 
 def decisive(record: CheckRecord) -> tuple[CheckResult, ...]:
-    """The lines of a check that made it what it is."""
+    """The lines of a check that made it what it is; all that count, of one that passed."""
+    if record.verdict is Verdict.PASS:
+        return tuple(result for result in record.results if result.kind in ("require", "call"))
     graver = [verdict for verdict in _DECISIVE if any(_counts(result, verdict) for result in record.results)]
     return tuple(result for result in record.results if graver and _counts(result, graver[0]))
 
@@ -173,23 +175,23 @@ def outcome(story: Story) -> str:
 
 def why(story: Story) -> list[str]:
     """For an end that a check decided: its lines with each value under its name."""
-    record = last_bad(story)
-    if story.outcome in ("promoted", "waiting") or record is None:
+    record = last_check(story, None)
+    if story.outcome in ("promoted", "waiting") or record is None or record.verdict is Verdict.PASS:
         return []
     return ["", *assertion(story, record)]
 
 
-def last_bad(story: Story) -> CheckRecord | None:
-    """The last check that did not pass."""
-    records = (moment.check for moment in reversed(story.moments) if moment.check is not None)
-    return next((record for record in records if record.verdict is not Verdict.PASS), None)
+def last_check(story: Story, at_ms: int | None) -> CheckRecord | None:
+    """The last check up to a moment; up to the end, if none is named."""
+    records = (m.check for m in reversed(story.moments) if m.check is not None and (at_ms is None or m.at_ms <= at_ms))
+    return next(records, None)
 
 
 def assertion(story: Story, record: CheckRecord) -> Iterator[str]:
-    """A check that did not pass, drawn."""
+    """The lines of a check that made it what it is, drawn."""
     count = len(story.program.code)
     at = duration(record.at_ms - story.scenario.start_ms)
-    words = _WORDS.get(record.verdict, record.verdict.value)
+    words = _WORDS.get(record.verdict, f"{record.verdict.value}es")
     yield f"check {words} at step {record.step + 1} of {count}, {at} into the rollout, canary at {record.weight:g}%"
     for result in decisive(record):
         yield from (f"    {row}" for row in drawn(result.text, result.values))
@@ -202,13 +204,13 @@ def around(story: Story, at_ms: int | None, many: int = 8) -> list[str]:
     told = list(lines(story.program, story.moments))
     before = [place for place, line in enumerate(told) if at_ms is None or line.at_ms <= at_ms]
     last = (before[-1] if before else 0) + 2
-    shown = told[max(0, last - many) : last]
-    found = list(_table(shown))
+    found = list(_table(told[max(0, last - many) : last]))
     if last - many > 0:
         found.insert(0, "…")
     if last < len(told):
         found.append("…")
-    return [*found, *why(story)]
+    record = last_check(story, at_ms)
+    return found if record is None else [*found, "", *assertion(story, record)]
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------

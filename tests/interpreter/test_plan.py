@@ -195,10 +195,12 @@ def test_what_can_end_a_step_is_said() -> None:
         ("3 refusals",),
         ("canary not ready in time",),
         (),
-        ("3 failed checks", "success_rate < 50%", "gate `signoff` opens"),
+        ("3 failed checks",),
         ("no approval from managers in time",),
         ("primary not ready in time",),
     ]
+    assert found.steps[3].aborted_by == ("success_rate < 50%", "gate `signoff` opens")
+    assert "aborts     success_rate < 50%\naborts     gate `signoff` opens\n" in text(found)
 
 
 # --- exposure ---------------------------------------------------------------------------------------------------
