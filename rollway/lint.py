@@ -150,17 +150,20 @@ def _print(found: list[Diagnostic], looked: list[Looked], form: Form, hints: boo
         stream.write(render(form, shown, names, colour=wants_colour(stream), width=width(stream)))
         stream.flush()
     if looked:
+        if shown and not quiet and sys.stdout.isatty() and sys.stderr.isatty():
+            say("")
         say(summary(found, len(looked), hints=hints))
 
 
 def summary(found: list[Diagnostic], files: int, *, hints: bool) -> str:
     """`3 errors, 1 warning in 2 files`."""
     counts = Counter(diagnostic.severity for diagnostic in found)
-    told = [plural(counts[one], one) for one in Severity if counts[one] and (hints or one is not Severity.HINT)]
-    if not told:
+    shown = [diagnostic for diagnostic in found if hints or diagnostic.severity is not Severity.HINT]
+    if not shown:
         untold = counts[Severity.HINT]
         more = f" ({plural(untold, 'hint')}: `--hints` shows them)" if untold else ""
         return f"no errors or warnings in {plural(files, 'file')}{more}"
-    places = len({diagnostic.span.source.name for diagnostic in found if hints or diagnostic.severity != "hint"})
-    code = next(diagnostic.code for diagnostic in found if hints or diagnostic.severity != "hint")
-    return f"{', '.join(told)} in {plural(places, 'file')}; `rollway explain {code}` says more"
+    told = [plural(counts[one], one) for one in Severity if any(diagnostic.severity is one for diagnostic in shown)]
+    places = len({diagnostic.span.source.name for diagnostic in shown})
+    gravest = min(shown, key=lambda diagnostic: list(Severity).index(diagnostic.severity))
+    return f"{', '.join(told)} in {plural(places, 'file')}; `rollway explain {gravest.code}` says more"

@@ -163,6 +163,14 @@ def test_the_count(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == "2 errors, 1 warning in 1 file; `rollway explain RW100` says more\n"
 
 
+def test_the_code_to_explain_is_of_the_gravest(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hint, error = Severity.HINT, Severity.ERROR
+    span = Span(Source("a", "x"), 0, 1)
+    found = [Diagnostic("RW701", hint, "h", span), Diagnostic("RW203", error, "e", span)]
+    assert lint.summary(found, 1, hints=True) == "1 error, 1 hint in 1 file; `rollway explain RW203` says more"
+    assert lint.summary(found, 1, hints=False) == "1 error in 1 file; `rollway explain RW203` says more"
+
+
 def test_fixes_are_applied_and_what_stays_is_told(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lint", "--fix", str(policy)]) == ExitCode.FINDINGS
     assert policy.read_bytes() == b"good odd\r\ngood so-so\n"
