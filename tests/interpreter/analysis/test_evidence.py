@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from itertools import repeat
 
@@ -10,6 +11,7 @@ import pytest
 
 from dsl.ir import AllOf, Analysis, Check, NotOf, Statistical
 from interpreter.analysis.judge import Judgement
+from interpreter.analysis.sequential import log_mean, narrow_grid
 from interpreter.state import Answer, ErrorAnswer, Events, Histogram, NoDataAnswer, Routing, Value, Verdict
 from tests.interpreter.analysis.checks import (
     BASELINE,
@@ -254,6 +256,15 @@ def test_certified_after_490_requests_without_an_error() -> None:
     assert judgements[0].results[0].values[0] == ("certainty", "1.05 of 20")
 
 
+def test_certified_once_is_certified() -> None:
+    slips: list[Given] = [{"requests": Events(1, 90)}] * 5
+    givens: list[Given] = [{"requests": Events(0, 500)}, *slips, {"requests": Events(0, 0)}]
+    judgements = list(looks(program(require(CERTIFIED)), iter(givens), FIVE))
+    assert all(judgement.verdict is PASS for judgement in judgements)
+    certainty, mark = dict(judgements[-1].results[0].values)["certainty"].split(" of ")
+    assert float(certainty) >= float(mark)
+
+
 def test_certified_fails_what_breaks_the_objective() -> None:
     judgements = run(CERTIFIED, {"requests": Events(9, 300)}, 5)
     assert judgements[0].verdict is INCONCLUSIVE
@@ -309,6 +320,9 @@ def test_bounds_on_one_side_of_all_requests_cost_nothing() -> None:
     wide = Histogram(((0.001, 0.0), (0.05, 100.0), (0.25, 285.0), (30.0, 300.0), (60.0, 300.0), (INF, 300.0)))
     judgement = look(program(require(NO_SLOWER)), {"duration": wide}, routing=HALF)
     assert sorted(numbers(judgement, "bounds")) == [0.05, 0.25]
+    logs = numbers(judgement, "logs")
+    rows = [math.exp(log_mean(narrow_grid().log_weights, row)) for row in (logs[:12], logs[12:])]
+    assert shown(judgement) == f"{(sum(rows) + 3) / 5:.3g} of 100"
 
 
 # --- numbers

@@ -71,6 +71,15 @@ def test_small_windows_add_up_over_the_steps_of_a_ramp() -> None:
     assert INCONCLUSIVE in verdicts
 
 
+def test_each_weight_is_held_against_its_own_requests() -> None:
+    evidence: Mapping[str, Mapping[str, float | list[float]]] = {}
+    for tick, weight in enumerate((5, 20, 50, 80), 1):
+        given = counts((0, 10 * weight), (0, 1000 - 10 * weight))
+        judgement = look(POLICY, given, tick * MINUTE, evidence, routing=Routing(weight=weight))
+        evidence = judgement.evidence
+        assert judgement.verdict is PASS
+
+
 def test_a_regression_shown_by_what_did_arrive_is_one_all_the_same() -> None:
     *_, last = looks(POLICY, repeat(counts((20, 20), (9, 980)), 3), TENTH)
     assert last.verdict is FAIL

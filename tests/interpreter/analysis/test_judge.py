@@ -178,7 +178,12 @@ LINES: dict[str, tuple[Check, Answer]] = {
 @pytest.mark.parametrize("first", range(5))
 def test_the_gravest_line_decides(first: int) -> None:
     names = list(LINES)[first:]
-    answers = {"depth": Value(1), "up": Value(80), "lag": ErrorAnswer("refused"), "requests": Events(0, 10)}
+    answers: dict[tuple[str, str] | str, Answer] = {
+        "depth": Value(1),
+        "up": Value(80),
+        "lag": ErrorAnswer("refused"),
+        "requests": Events(0, 10),
+    }
     policy = program(*(LINES[name][0] for name in reversed(names)))
     judgement = look(policy, {**answers, "depth_hold": NoDataAnswer()})
     assert judgement.verdict.value == names[0]

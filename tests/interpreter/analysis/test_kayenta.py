@@ -70,6 +70,12 @@ def test_effect_sizes() -> None:
     assert cles(HIGHER, LOWER) == 1
 
 
+def test_identical_series_pass_unseen() -> None:
+    result = classify(HIGHER, tuple(reversed(HIGHER)), RULES)
+    assert result.label is Label.PASS
+    assert math.isnan(result.effect)
+
+
 def test_the_other_effect_measure() -> None:
     rules = RULES._replace(effect="cles", allowed_increase=0.9)
     assert classify(HIGHER, LOWER, rules).label is Label.HIGH

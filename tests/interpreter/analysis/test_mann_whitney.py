@@ -44,6 +44,14 @@ def test_more_confidence_widens_the_interval() -> None:
     assert wide.low < narrow.low < narrow.high < wide.high
 
 
+def test_tied_data_pin_the_root_finder() -> None:
+    """W jumps, so that another root finder ends elsewhere within the tolerance. These values are of a build that gave
+    all of Kayenta's published intervals to 1e-9."""
+    x = [round(index * 37 % 101 / 7, 1) for index in range(60)]
+    y = [round(index * 53 % 89 / 8, 1) for index in range(60)]
+    assert shift(x, y, 0.98) == pytest.approx((-0.2999685439137083, 3.2999531976084286, 1.5000329001214687), abs=1e-9)
+
+
 def test_nothing_can_be_said_of_equal_values() -> None:
     with pytest.raises(AllTied):
         shift([3, 3, 3], [3, 3], 0.95)

@@ -97,6 +97,11 @@ def test_what_is_only_bounded(cmp: Cmp, left: Quantity, right: Quantity, expecte
         assert truth is expected
 
 
+def test_zero_times_what_has_no_end_is_zero() -> None:
+    assert combine("*", 0.0, FAR) == Bounds(0.0, 0.0, FAR.why)
+    assert combine("*", apply("neg", (FAR,)), 0.0) == Bounds(0.0, 0.0, FAR.why)
+
+
 finite = st.floats(-1e6, 1e6).filter(lambda x: x == 0 or abs(x) > 1e-6)
 
 
