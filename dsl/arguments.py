@@ -35,20 +35,15 @@ class Placed:
             return
         name = arg.name.text if arg.name is not None else self.names[number]
         if name not in self.names:
-            assert arg.name is not None
             self.fine = False
             message = f"{self.what} has no parameter `{name}`"
-            self.findings.unknown("RW121", message, name, arg.name.span, self.names, other=self._takes())
+            span = arg.name.span if arg.name is not None else arg.span
+            self.findings.unknown("RW121", message, name, span, self.names, other=self._takes())
             return
         before = self.given.setdefault(name, arg)
         if before is not arg:
-            self._wrong(
-                "RW123",
-                f"`{name}` is given twice",
-                arg.span,
-                Label(before.span, "given here already"),
-                "keep one of them",
-            )
+            label = Label(before.span, "given here already")
+            self._wrong("RW123", f"`{name}` is given twice", arg.span, label, "keep one of them")
 
     def missing(self, name: str, span: Span) -> None:
         """Report a parameter that must be given and is not."""

@@ -6,15 +6,16 @@ from __future__ import annotations
 
 from dsl import ir, syntax
 from dsl.arguments import check_params, defaults
+from dsl.coder import Coder
 from dsl.evaluate import value_of
 from dsl.findings import Findings, replacing
 from dsl.frames import Bench, Frame, Link, Wanted
 from dsl.lower_analysis import EVERY_MS, analysis_of
 from dsl.lower_blocks import check_block
 from dsl.lower_guardrails import guardrail_of
+from dsl.lower_measures import unit_of
 from dsl.lower_metrics import work_out
-from dsl.lower_quantities import unit_of
-from dsl.lower_steps import Coder
+from dsl.lower_steps import WRITERS
 from dsl.scope import Declared, Declaring, Module, Space, check_names
 from dsl.values import Value
 from dsl.words import one_of
@@ -51,12 +52,8 @@ def check_declaration(declared: Declared, findings: Findings) -> None:
     try:
         _check(node, declared, bench, frame)
     except RecursionError:
-        findings.error(
-            "RW108",
-            f"`{declared.name}` is too deeply nested",
-            declared.name_span,
-            help="say it in several declarations",
-        )
+        help_ = "say it in several declarations"
+        findings.error("RW108", f"`{declared.name}` is too deeply nested", declared.name_span, help=help_)
 
 
 def _check(node: Declaring, declared: Declared, bench: Bench, frame: Frame) -> None:
@@ -70,7 +67,7 @@ def _check(node: Declaring, declared: Declared, bench: Bench, frame: Frame) -> N
         case syntax.Analysis():
             analysis_of(node, _own(node.params, declared, frame))
         case syntax.Strategy():
-            coder = Coder(bench, None, {}, node.span)
+            coder = Coder(bench, None, {}, node.span, WRITERS)
             coder.steps(node.steps, _own(node.params, declared, frame))
         case syntax.Guardrail():
             guardrail_of(declared, bench)

@@ -18,7 +18,6 @@ from dsl.source import Span
 from dsl.types import readings
 from dsl.values import Type, Value, clean, duration_text, number_text, shifted, unknown, value_text
 
-
 _LONGEST = 1000 * 86_400_000
 """A thousand days, in milliseconds."""
 
@@ -65,27 +64,25 @@ def _constant(declared: Declared, frame: Frame, span: Span) -> Value:
         inner = frame.enter(declared, span, {})
         if inner is None:
             return unknown(span)
-        assert isinstance(declared.node, syntax.Let)
-        known = frame.bench.lets[id(declared.node)] = value_of(declared.node.value, inner)
+        known = frame.bench.lets[id(declared.node)] = value_of(declared.of(syntax.Let).value, inner)
     return known
 
 
-def plain_value(ref: syntax.Ref, resolved: Resolved, frame: Frame) -> Value:
+def plain_value(ref: syntax.Ref, value: Value, resolved: Resolved, frame: Frame) -> Value:
     """The value that a reference to a constant or a parameter stands for; it has no parts and takes no arguments."""
-    assert resolved.value is not None
     name = ref.segments[0].name.text
-    if resolved.value.known and (resolved.parts or resolved.args is not None or ref.arm is not None):
+    if value.known and (resolved.parts or resolved.args is not None or ref.arm is not None):
         what = "parts" if resolved.parts else "arguments" if resolved.args is not None else "arms"
         frame.findings.error(
             "RW208",
-            f"`{name}` is {resolved.value.type}, it has no {what}",
+            f"`{name}` is {value.type}, it has no {what}",
             ref.span,
-            labels=[Label(resolved.value.span, "its value")] if resolved.value.span != ref.span else (),
+            labels=[Label(value.span, "its value")] if value.span != ref.span else (),
             help=f"write `{name}` alone",
             fixes=[replacing(ref.span, name)],
         )
         return frame.bench.poison(ref.span)
-    return resolved.value
+    return value
 
 
 # --- values -----------------------------------------------------------------------------------------------------
@@ -143,7 +140,7 @@ def _reference(node: syntax.Ref, frame: Frame) -> Value:
         return _computed(node, frame)
     resolved = resolve_ref(node, frame)
     if resolved.value is not None:
-        return plain_value(node, resolved, frame)
+        return plain_value(node, resolved.value, resolved, frame)
     if resolved.declared is not None or resolved.function:
         _not_constant(node, frame)
     return frame.bench.poison(node.span)

@@ -27,7 +27,7 @@ class Findings:
         *,
         note: str = "",
         labels: Iterable[Label] = (),
-        help: str = "",  # noqa: A002 - the word that people read
+        help: str = "",
         notes: Iterable[str] = (),
         fixes: Iterable[Fix] = (),
     ) -> None:

@@ -60,8 +60,8 @@ def use_analysis(use: syntax.Use, frame: Frame, local: Mapping[str, str] | None 
     declared = frame.find(Space.ANALYSIS, use.path)
     if declared is None:
         return None
-    assert isinstance(declared.node, syntax.Analysis)
-    bound = bind(declared, declared.node.params, use.args, frame, use.span)
+    node = declared.of(syntax.Analysis)
+    bound = bind(declared, node.params, use.args, frame, use.span)
     if bound is None:
         return None
     key = frame.bench.key(Space.ANALYSIS, declared, declared.name + _differing(declared, bound, frame))
@@ -69,7 +69,7 @@ def use_analysis(use: syntax.Use, frame: Frame, local: Mapping[str, str] | None 
         inner = frame.enter(declared, use.span, bound)
         if inner is None:
             return None
-        frame.bench.analyses[key] = analysis_of(declared.node, inner)
+        frame.bench.analyses[key] = analysis_of(node, inner)
     return key
 
 
@@ -85,9 +85,8 @@ def own_analysis(node: syntax.Analysis, frame: Frame) -> str:
 
 def _differing(declared: Declared, bound: Mapping[str, Value], frame: Frame) -> str:
     """The arguments that are not the defaults, as they could be written: `(target: 99.9%)`."""
-    assert isinstance(declared.node, syntax.Analysis)
     shown = []
-    for param in declared.node.params:
+    for param in declared.of(syntax.Analysis).params:
         value, default = bound[param.name.text], default_of(param, declared, frame)
         if default is None or value_text(value) != value_text(default):
             shown.append(f"{param.name.text}: {value_text(value)}")
@@ -150,12 +149,12 @@ def _include(item: syntax.Include, frame: Frame, flat: _Flat, depth: int) -> Non
     declared = frame.find(Space.ANALYSIS, item.analysis.path)
     if declared is None:
         return
-    assert isinstance(declared.node, syntax.Analysis)
-    bound = bind(declared, declared.node.params, item.analysis.args, frame, item.analysis.span)
+    node = declared.of(syntax.Analysis)
+    bound = bind(declared, node.params, item.analysis.args, frame, item.analysis.span)
     inner = frame.enter(declared, item.analysis.span, bound) if bound is not None else None
     flat.included += 1
     if inner is not None and flat.included <= _MOST_CHECKS:
-        _flatten(declared.node, inner, flat, depth + 1)
+        _flatten(node, inner, flat, depth + 1)
 
 
 def _choose(name: str, sets: list[_Set], node: syntax.Analysis) -> _Set:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from dsl import ir, syntax
+from dsl.blocks import CHANNEL, WEBHOOK, Slot, Text
 from dsl.diagnostics import Label
-from dsl.fields import CHANNEL, WEBHOOK, Slot, Text, read_fields, twice
+from dsl.fields import read_fields, twice
 from dsl.findings import listed
 from dsl.frames import Frame
 from dsl.scope import Declared, Space
@@ -53,9 +54,9 @@ def _use_call(use: syntax.Use, space: Space, into: dict[str, ir.Webhook], frame:
     if found is None:
         return ""
     declared, key = found
-    assert isinstance(declared.node, syntax.Webhook | syntax.Gate)
     if key not in into:
-        into[key] = webhook_of(declared.node, _inside(declared, frame))
+        node = declared.of(syntax.Webhook) if space is Space.WEBHOOK else declared.of(syntax.Gate)
+        into[key] = webhook_of(node, _inside(declared, frame))
     return key
 
 
@@ -85,9 +86,8 @@ def use_channel(use: syntax.Use, frame: Frame) -> str:
     if found is None:
         return ""
     declared, key = found
-    assert isinstance(declared.node, syntax.Channel)
     if key not in frame.bench.channels:
-        frame.bench.channels[key] = channel_of(declared.node, _inside(declared, frame))
+        frame.bench.channels[key] = channel_of(declared.of(syntax.Channel), _inside(declared, frame))
     return key
 
 
@@ -138,9 +138,8 @@ def use_window(use: syntax.Use, frame: Frame) -> str:
     if found is None:
         return ""
     declared, key = found
-    assert isinstance(declared.node, syntax.Window)
     if key not in frame.bench.windows:
-        frame.bench.windows[key] = window_of(declared.node, _inside(declared, frame))
+        frame.bench.windows[key] = window_of(declared.of(syntax.Window), _inside(declared, frame))
     return key
 
 

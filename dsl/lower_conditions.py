@@ -12,8 +12,9 @@ from dsl import ir, syntax
 from dsl.evaluate import bare_word, duration, resolve_ref, value_of
 from dsl.findings import one_line
 from dsl.frames import Frame
-from dsl.lower_quantities import Quantity, compared, quantity_of
+from dsl.lower_quantities import quantity_of
 from dsl.lower_statistics import statistical
+from dsl.quantities import compared
 from dsl.scope import TESTS
 from dsl.source import Span
 from dsl.values import Type, Value, unknown
@@ -51,11 +52,11 @@ def check_condition(expr: syntax.Expr, frame: Frame) -> Outcome:
             return _windowed(expr, frame, check_condition)
         case syntax.Not():
             return _negated(check_condition(expr.operand, frame))
-        case _:
+        case syntax.Ref():
             test = test_of(expr, frame)
-            assert isinstance(expr, syntax.Ref)
-            assert test is not None
-            return statistical(expr, test, frame)
+            return statistical(expr, test, frame) if test is not None else None
+        case _:
+            return None
 
 
 def is_statistical(expr: syntax.Expr, frame: Frame) -> tuple[bool, bool]:
@@ -92,9 +93,10 @@ def constant_condition(expr: syntax.Expr, frame: Frame) -> Value:
     return unknown(expr.span)
 
 
-def _windowed(
-    expr: syntax.Over, frame: Frame, lower: Callable[[syntax.Expr, Frame], Outcome] = condition_of
-) -> Outcome:
+_Lower = Callable[[syntax.Expr, Frame], Outcome]
+
+
+def _windowed(expr: syntax.Over, frame: Frame, lower: _Lower = condition_of) -> Outcome:
     """`… over 30s`: the condition, with that window in all its queries."""
     window = duration(expr.window, frame, "the window of a query")
     found = lower(expr.operand, frame._replace(window=window) if window is not None else frame)
@@ -117,7 +119,7 @@ def _compare(expr: syntax.Compare, frame: Frame) -> Outcome:
     if left.constant is not None and right.constant is not None:
         return holds(expr.op, left.constant, right.constant)
     cmp: Any = expr.op
-    return ir.Compare(cmp, _expr(left), _expr(right))
+    return ir.Compare(cmp, left.expr, right.expr)
 
 
 def _as_words(expr: syntax.Compare, frame: Frame) -> str:
@@ -170,12 +172,7 @@ def _between(expr: syntax.Within, frame: Frame) -> Outcome:
         return None
     if value.constant is not None and low.constant is not None and high.constant is not None:
         return low.constant <= value.constant <= high.constant
-    return ir.Between(_expr(lower[0]), _expr(low), _expr(high))
-
-
-def _expr(quantity: Quantity) -> ir.Expr:
-    assert quantity.expr is not None
-    return quantity.expr
+    return ir.Between(lower[0].expr, low.expr, high.expr)
 
 
 # --- what joins them --------------------------------------------------------------------------------------------
@@ -226,7 +223,7 @@ def _of_value(expr: syntax.Expr, frame: Frame) -> Outcome:
 
 def _of_quantity(expr: syntax.Expr, frame: Frame) -> Outcome:
     found = quantity_of(expr, frame)
-    if found.expr is not None:
+    if found.known:
         _no_condition(expr.span, found.dim, frame)
     return None
 

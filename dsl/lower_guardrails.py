@@ -9,7 +9,7 @@ from dsl import ir, syntax
 from dsl.evaluate import duration, resolve_ref, share
 from dsl.frames import Bench, Frame
 from dsl.lower_blocks import use_gate
-from dsl.lower_quantities import use_metric
+from dsl.lower_measures import use_metric
 from dsl.modules import Modules
 from dsl.scope import Declared, Space
 from dsl.words import one_of
@@ -29,8 +29,7 @@ def guardrails_of(
     found: dict[str, ir.Guardrail] = {}
     for module in modules.all:
         for declared in module.names[Space.GUARDRAIL].values():
-            assert isinstance(declared.node, syntax.Guardrail)
-            if _binds(declared.node, subjects):
+            if _binds(declared.of(syntax.Guardrail), subjects):
                 key = bench.key(Space.GUARDRAIL, declared, declared.name)
                 found[key] = guardrail_of(declared, bench)
     return found
@@ -50,8 +49,7 @@ def _binds(node: syntax.Guardrail, subjects: dict[str, tuple[str, ...]]) -> bool
 
 def guardrail_of(declared: Declared, bench: Bench) -> ir.Guardrail:
     """One guardrail."""
-    node = declared.node
-    assert isinstance(node, syntax.Guardrail)
+    node = declared.of(syntax.Guardrail)
     frame = Frame(bench, declared.module)
     limits: list[ir.Limit] = []
     gates: list[str] = []
@@ -94,7 +92,7 @@ def _metric(ref: syntax.Ref, frame: Frame) -> list[str]:
             frame.bench.spoilt = True
         return []
     asked = len(frame.bench.wanted)
-    use = use_metric(ref, resolved, frame)
+    use = use_metric(ref, resolved.declared, resolved, frame)
     del frame.bench.wanted[asked:]
     return [use.key] if use is not None else []
 

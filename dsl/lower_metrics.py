@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dsl import ir, syntax
+from dsl.blocks import METRIC
 from dsl.diagnostics import Label
-from dsl.fields import METRIC, read_fields, scalar
+from dsl.fields import read_fields, scalar
 from dsl.findings import listed, one_line
 from dsl.frames import Bench, Frame, Wanted
-from dsl.lower_quantities import fixed, quantity_of
+from dsl.lower_quantities import quantity_of
+from dsl.quantities import fixed
 from dsl.source import Span
 from dsl.types import OF_UNIT, Dim
 from dsl.words import QUERY_PROVIDERS, one_of
@@ -23,9 +25,8 @@ _MOST_METRICS = 1000
 
 
 class Body(NamedTuple):
-    """The queries and settings that hold under one traffic provider (None: under any)."""
+    """Queries and settings that stand together."""
 
-    traffic: syntax.Name | None
     queries: tuple[syntax.Query, ...]
     fields: tuple[syntax.Field, ...]
     span: Span
@@ -43,8 +44,7 @@ def work_out(bench: Bench) -> None:
 
 def metric_of(wanted: Wanted) -> ir.Metric | None:
     """One metric, its arguments bound."""
-    node = wanted.declared.node
-    assert isinstance(node, syntax.Metric)
+    node = wanted.declared.of(syntax.Metric)
     unit = ir.Unit(node.unit.text)
     match node.body:
         case syntax.TemplateRef(name=name):
@@ -80,7 +80,7 @@ def _template(name: syntax.String, unit: ir.Unit, wanted: Wanted) -> ir.Metric |
 def _derived(expr: syntax.Expr, node: syntax.Metric, unit: ir.Unit, wanted: Wanted) -> ir.Metric | None:
     frame = wanted.frame._replace(window=0, asked=wanted.asked)
     found = quantity_of(expr, frame)
-    if found.expr is None:
+    if not found.known:
         return None
     if unit not in OF_UNIT:
         frame.findings.error(
@@ -131,16 +131,15 @@ def _queried(
 ) -> ir.Metric | None:
     frame = wanted.frame
     common = Body(
-        None,
         tuple(item for item in items if isinstance(item, syntax.Query)),
         tuple(item for item in items if isinstance(item, syntax.Field)),
         node.name.span,
     )
-    variants = [_variant(item) for item in items if isinstance(item, syntax.Variant)]
+    variants = [item for item in items if isinstance(item, syntax.Variant)]
     provider = frame.bench.provider
     if provider is None:
         return _every_variant(node, common, variants, unit, frame)
-    chosen = next((v for v in variants if v.traffic is not None and v.traffic.text == provider), None)
+    chosen = next((variant for variant in variants if variant.traffic.text == provider), None)
     if chosen is None and not common.queries:
         if variants:
             _not_for(node, variants, provider, wanted)
@@ -150,17 +149,16 @@ def _queried(
     return _metric(node, common, chosen, unit, frame, _arguments(wanted.bindings))
 
 
-def _variant(item: syntax.Variant) -> Body:
+def _body(item: syntax.Variant) -> Body:
     return Body(
-        item.traffic,
         tuple(i for i in item.items if isinstance(i, syntax.Query)),
         tuple(i for i in item.items if isinstance(i, syntax.Field)),
         item.traffic.span,
     )
 
 
-def _not_for(node: syntax.Metric, variants: list[Body], provider: str, wanted: Wanted) -> None:
-    known = [v.traffic.text for v in variants if v.traffic is not None]
+def _not_for(node: syntax.Metric, variants: list[syntax.Variant], provider: str, wanted: Wanted) -> None:
+    known = [variant.traffic.text for variant in variants]
     rollout = wanted.frame.bench.rollout
     labels = [Label(node.name.span, f"it knows {listed(known)}")]
     if rollout is not None:
@@ -187,18 +185,17 @@ def _no_query(node: syntax.Metric, unit: ir.Unit, frame: Frame) -> None:
 
 
 def _every_variant(
-    node: syntax.Metric, common: Body, variants: list[Body], unit: ir.Unit, frame: Frame
+    node: syntax.Metric, common: Body, variants: list[syntax.Variant], unit: ir.Unit, frame: Frame
 ) -> ir.Metric | None:
     """Look at all that a metric says, for no rollout in particular."""
     from dsl.capabilities import PROVIDERS  # noqa: PLC0415 - the table is large and not always needed
 
-    first: dict[str, Body] = {}
+    first: dict[str, syntax.Variant] = {}
     for variant in variants:
-        assert variant.traffic is not None
         one_of(variant.traffic, PROVIDERS, "traffic provider", frame)
         before = first.setdefault(variant.traffic.text, variant)
         if before is not variant:
-            _twice(variant.span, before.span, f"the variant for `{variant.traffic.text}`", frame)
+            _twice(variant.traffic.span, before.traffic.span, f"the variant for `{variant.traffic.text}`", frame)
         _metric(node, common, variant, unit, frame, {})
     if not common.queries and not variants:
         _no_query(node, unit, frame)
@@ -220,17 +217,17 @@ def _twice(span: Span, before: Span, what: str, frame: Frame) -> None:
 def _metric(
     node: syntax.Metric,
     common: Body,
-    variant: Body | None,
+    variant: syntax.Variant | None,
     unit: ir.Unit,
     frame: Frame,
     arguments: Mapping[str, str | float | bool],
 ) -> ir.Metric:
     settings = read_fields(common.fields, METRIC, frame, "a metric")
+    body = common
     if variant is not None:
-        settings |= read_fields(
-            variant.fields, METRIC, frame, f"`for {variant.traffic.text if variant.traffic else ''}`"
-        )
-    body = variant if variant is not None and variant.queries else common
+        own = _body(variant)
+        settings |= read_fields(own.fields, METRIC, frame, f"`for {variant.traffic.text}`")
+        body = own if own.queries else common
     return ir.Metric(
         unit,
         queries=_queries(node, body, unit, frame),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from dsl import ir, syntax
 from dsl.blocks import READY, SCALER, SERVICE, traffic_slots
+from dsl.coder import Coder
 from dsl.diagnostics import Label
 from dsl.evaluate import duration, typed, whole
 from dsl.fields import read_fields, twice
@@ -14,9 +15,10 @@ from dsl.findings import Findings
 from dsl.frames import Bench, Frame
 from dsl.lower_analysis import every_of, own_analysis, use_analysis
 from dsl.lower_blocks import use_channel, use_webhook, use_window
+from dsl.lower_flow import follow
 from dsl.lower_guardrails import guardrails_of
 from dsl.lower_metrics import work_out
-from dsl.lower_steps import Coder, follow
+from dsl.lower_steps import WRITERS
 from dsl.modules import Modules
 from dsl.source import Span
 from dsl.values import Type
@@ -86,7 +88,7 @@ class _Rollout:
         self.check_repeats()
         analysis, local = self.analysis()
         target = self.target()
-        coder = Coder(self.bench, analysis, local, self.node.span)
+        coder = Coder(self.bench, analysis, local, self.node.span, WRITERS)
         self.steps(coder)
         code = coder.result()
         scaler = self.one(syntax.Scaler)

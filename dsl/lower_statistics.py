@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from dsl import ir, syntax
 from dsl.arguments import Placed
 from dsl.evaluate import bare_word, inner_share, out_of_range, resolve_ref, typed, value_of
 from dsl.findings import listed, one_line
 from dsl.frames import Frame
-from dsl.lower_quantities import arm_of, quantity_of, use_metric
+from dsl.lower_measures import use_metric
+from dsl.lower_quantities import quantity_of
 from dsl.values import Type
 
 
@@ -148,7 +149,7 @@ def _judged(expr: syntax.Expr, test: ir.StatisticalTest, frame: Frame) -> tuple[
         if resolved.value is not None or resolved.function or resolved.parts or expr.arm is not None:
             _wrong_kind(expr, test, unit, frame)
         return None
-    use = use_metric(expr, resolved, frame)
+    use = use_metric(expr, resolved.declared, resolved, frame)
     if use is None:
         return None
     if use.unit is not unit:
@@ -176,18 +177,16 @@ def _wrong_kind(expr: syntax.Expr, test: str, unit: ir.Unit, frame: Frame) -> No
 def _number(expr: syntax.Expr, test: str, frame: Frame) -> tuple[str, ir.Expr | None] | None:
     arm = next(_arms(expr), None)
     if arm is not None:
-        arm_of(arm, frame)
-        assert arm.arm is not None
         frame.findings.error(
             "RW209",
             f"`{test}` chooses whom to ask by itself",
-            arm.arm.span,
+            arm.span,
             help="leave out `of …`: it compares the canary with the primary, or with the baseline if there is one",
         )
         frame.bench.spoilt = True
         return None
     found = quantity_of(expr, frame)
-    if found.expr is None:
+    if not found.known:
         return None
     metric = next(measured(found.expr), None)
     if metric is None:
@@ -197,11 +196,12 @@ def _number(expr: syntax.Expr, test: str, frame: Frame) -> tuple[str, ir.Expr | 
     return metric, found.expr
 
 
-def _arms(expr: syntax.Expr) -> Any:
+def _arms(expr: syntax.Expr) -> Iterator[syntax.Name]:
+    """Whom an expression asks about by name."""
     match expr:
         case syntax.Ref():
             if expr.arm is not None:
-                yield expr
+                yield expr.arm
             for segment in expr.segments:
                 for arg in segment.args or ():
                     yield from _arms(arg.value)
@@ -214,7 +214,7 @@ def _arms(expr: syntax.Expr) -> Any:
             return
 
 
-def measured(expr: ir.Expr) -> Any:
+def measured(expr: ir.Expr) -> Iterator[str]:
     """The metrics that an expression asks, in order."""
     match expr:
         case ir.Measure():

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from dsl import ir, syntax
+from dsl.coder import shown_span
 from dsl.evaluate import duration, resolve_ref, share, whole
 from dsl.findings import Findings
 from dsl.frames import Bench, Frame
 from dsl.lower_blocks import use_gate, use_webhook
+from dsl.lower_measures import use_metric
 from dsl.lower_metrics import work_out
-from dsl.lower_quantities import compared, nothing, quantity_of, use_metric
+from dsl.lower_quantities import quantity_of
 from dsl.lower_rollout import Lowered
-from dsl.lower_steps import shown_span
+from dsl.quantities import compared, nothing
 from dsl.scope import Module, Space
 from dsl.words import one_of
 
@@ -58,9 +60,7 @@ def _rollout(node: syntax.Test, module: Module, findings: Findings) -> syntax.Ro
             other = "a test stands in the file of the rollout that it is about"
             findings.unknown("RW101", message, name.text, name.span, known, other=other)
         return None
-    rollout = found[0].node
-    assert isinstance(rollout, syntax.Rollout)
-    return rollout
+    return found[0].of(syntax.Rollout)
 
 
 class _Case:
@@ -99,8 +99,8 @@ class _Case:
         return ir.GivenMetric(measure, value, after, lasting) if measure is not None else None
 
     def unfit(self, item: syntax.GivenMetric, *, known: bool) -> None:
-        assert item.value is not None
-        span, what = (item.metric.span, "is no metric") if known else (item.value.span, "is not known")
+        at = item.metric if known or item.value is None else item.value
+        span, what = at.span, "is no metric" if known else "is not known"
         self.frame.findings.error(
             "RW201", f"`{span.text}` {what}", span, help="write a metric, `=`, and a value, as in `success_rate = 80%`"
         )
@@ -112,7 +112,7 @@ class _Case:
         if resolved.declared is None or resolved.parts:
             found = quantity_of(ref, self.frame) if resolved.declared is not None else nothing(ref.span)
             return found.expr if isinstance(found.expr, ir.Measure) else None
-        use = use_metric(ref, resolved, self.frame)
+        use = use_metric(ref, resolved.declared, resolved, self.frame)
         arm = ir.Arm(ref.arm.text) if ref.arm is not None and ref.arm.text in set(ir.Arm) else ir.Arm.CANARY
         return ir.Measure(use.key, arm, 0) if use is not None else None
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from dsl import syntax
 from dsl.diagnostics import Label
@@ -65,11 +65,20 @@ _SPACES: dict[type, Space] = {
 _WORDS: dict[type, str] = {syntax.Let: "constant", syntax.Metric: "metric"}
 
 
+Kind = TypeVar("Kind")
+
+
 class Declared(NamedTuple):
     """A declaration and the module that it is in."""
 
     node: Declaring
     module: Module
+
+    def of(self, kind: type[Kind]) -> Kind:
+        """The node, which is of that kind: whoever asks has looked in the space for it."""
+        if isinstance(self.node, kind):
+            return self.node
+        raise TypeError(f"`{self.name}` is a {self.word}")
 
     @property
     def word(self) -> str:

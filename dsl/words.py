@@ -1,4 +1,4 @@
-"""The small vocabularies of the language: words that may stand in one place, with the nearest one for a misspelt one."""
+"""The small vocabularies of the language: words that may stand in one place, and what to say of any other."""
 
 from __future__ import annotations
 
