@@ -17,11 +17,10 @@ What a check comes to, and what it does:
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from dsl.ir import Analysis, CallCheck, GateCheck, Tolerance
 from interpreter.analysis.judge import judge, questions
 from interpreter.ending import roll_back
+from interpreter.frozen import changed
 from interpreter.state import CheckRecord, CheckResult, GateAnswer, GateQuestion, Tick, Verdict
 from interpreter.turn import Turn
 
@@ -107,7 +106,7 @@ def _conclude(turn: Turn, analysis: Analysis, tick: Tick, side: tuple[CheckResul
         evidence=judgement.evidence,
         last_check=record,
         provider_errors=run.provider_errors + 1 if verdict is Verdict.ERROR else 0,
-        cursor=replace(run.cursor, tick=None, due_ms=tick.began_ms + analysis.every_ms),
+        cursor=changed(run.cursor, tick=None, due_ms=tick.began_ms + analysis.every_ms),
     )
     return _count(turn, analysis, record, holds_raise=judgement.holds_raise)
 

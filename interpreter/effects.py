@@ -7,8 +7,9 @@ these effects one by one, in this order; what they do is up to it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from interpreter.frozen import changed
 from interpreter.routing import reduced
 from interpreter.state import Action, Desired, Routing, State, Step
 
@@ -67,4 +68,4 @@ def effects(previous: State, step: Step, seen: Routing | None) -> tuple[Effect, 
 
 def _differs(previous: State, state: State) -> bool:
     """Whether anything but the time has changed: the passing of time alone is not worth a write."""
-    return replace(state, clock_ms=previous.clock_ms, wall_ms=previous.wall_ms) != previous
+    return changed(state, clock_ms=previous.clock_ms, wall_ms=previous.wall_ms) != previous

@@ -18,9 +18,9 @@ promotion's failure, and every ending of a run sets the routing home first.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from dsl.ir import Program
+from interpreter.frozen import changed
 from interpreter.life import initializing, resting, terminated, terminating, waiting
 from interpreter.progress import progressing
 from interpreter.promotion import finalising, promoting
@@ -123,7 +123,7 @@ def _take_results(turn: Turn) -> None:
         if result is None:
             kept.append(action)
         elif isinstance(action, CallAction) and action.awaited:
-            kept.append(replace(action, result=result))
+            kept.append(changed(action, result=result))
         elif not result.ok:
             failures.append((action, result.detail))
     turn.outbox = kept
@@ -134,8 +134,8 @@ def _take_results(turn: Turn) -> None:
 def _again(action: Action) -> Action | None:
     """The action once more after a restart; None for a message that has been set out often enough."""
     if isinstance(action, CallAction):
-        return action if action.result is not None else replace(action, attempts=action.attempts + 1)
-    return replace(action, attempts=action.attempts + 1) if action.attempts < _MOST_ATTEMPTS else None
+        return action if action.result is not None else changed(action, attempts=action.attempts + 1)
+    return changed(action, attempts=action.attempts + 1) if action.attempts < _MOST_ATTEMPTS else None
 
 
 def _say_failed(turn: Turn, action: Action, why: str) -> None:
@@ -154,7 +154,7 @@ def _say_failed(turn: Turn, action: Action, why: str) -> None:
 def _step(turn: Turn) -> Step:
     outbox = tuple(turn.outbox)
     wake = None if turn.wake is None else turn.now + max(0, turn.wake - turn.clock)
-    state = replace(turn.state, run=turn.run, outbox=outbox, clock_ms=turn.clock, wall_ms=turn.now)
+    state = changed(turn.state, run=turn.run, outbox=outbox, clock_ms=turn.clock, wall_ms=turn.now)
     actions = tuple(a for a in outbox if not (isinstance(a, CallAction) and a.result is not None))
     return Step(state, _desired(turn, state), actions, tuple(turn.questions), wake)
 

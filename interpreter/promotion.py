@@ -8,10 +8,9 @@ to it.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from dsl.ir import PromoteOp
 from interpreter.ending import handle
+from interpreter.frozen import changed
 from interpreter.routing import HOME
 from interpreter.state import Cursor, Outcome, Phase, Routing, Stage
 from interpreter.turn import Turn
@@ -114,7 +113,7 @@ def finalising(turn: Turn) -> bool:
         turn.because("waiting for the data plane to return all traffic to the primary")
         return False
     run = turn.running
-    turn.run = replace(
+    turn.run = changed(
         run,
         outcome=Outcome.PROMOTED,
         ended_ms=turn.now,

@@ -10,10 +10,10 @@ last call, and never back, so that a wall clock that is set back cannot make a h
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Literal
 
 from dsl.ir import Program
+from interpreter.frozen import changed
 from interpreter.phases import CHANGES
 from interpreter.state import (
     Action,
@@ -80,16 +80,16 @@ class Turn:
 
     def set(self, **changes: Any) -> None:
         """Change the state."""
-        self.state = replace(self.state, **changes)
+        self.state = changed(self.state, **changes)
 
     def set_run(self, **changes: Any) -> None:
         """Change the run."""
-        self.run = replace(self.running, **changes)
+        self.run = changed(self.running, **changes)
 
     def set_cursor(self, **changes: Any) -> None:
         """Change the place within the run."""
         run = self.running
-        self.run = replace(run, cursor=replace(run.cursor, **changes))
+        self.run = changed(run, cursor=changed(run.cursor, **changes))
 
     def go_to(self, pc: int) -> None:
         """Begin the instruction at `pc`, with nothing remembered of the last one."""
@@ -234,4 +234,4 @@ class Turn:
         if len(log) >= _LOG_LIMIT:
             half = _LOG_LIMIT // 2
             log = (*log[:half], *log[half + 1 :])
-        self.run = replace(run, log=(*log, entry))
+        self.run = changed(run, log=(*log, entry))

@@ -129,7 +129,7 @@ async def test_a_metric_server_that_hangs_does_not_delay_an_abort() -> None:
 
 async def test_webhooks_and_channels_that_hang_do_not_delay_a_rollback() -> None:
     channels = {"oncall": ir.Channel("slack", "x")}
-    handlers = {"rollback": (ir.CallOp("page", 1000),)}
+    policy = replace(POLICY, handlers={"rollback": (ir.CallOp("page", 1000),)})
     policy = replace(
         POLICY, channels=channels, notify=("oncall",), handlers=handlers, webhooks={"page": ir.Webhook("x")}
     )
