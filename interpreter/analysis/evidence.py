@@ -117,15 +117,20 @@ def ruling(
     if reached and log_e < test.limit:
         value += f", {power(peak)} at its highest"
     truth: Truth = False if reached else True if unsettled is None else unsettled._replace(reason=words)
-    return Ruling(truth, after, words, (("evidence", value),), log_e > MOUNTING)
+    return Ruling(truth, after, words, ((_evidence_on(test), value),), log_e > MOUNTING)
 
 
 def without_answer(test: Test, state: State, gap: Missing) -> Ruling:
     """No answer, no evidence; but what had been shown before stays shown."""
     if number(state, "peak") >= test.limit:
         value = f"{power(number(state, 'log_e'))} of {power(test.limit)}"
-        return Ruling(False, state, gap.reason, (("evidence", value),))
+        return Ruling(False, state, gap.reason, ((_evidence_on(test), value),))
     return Ruling(gap, state, gap.reason)
+
+
+def _evidence_on(test: Test) -> str:
+    """The name of the value; a check of several tests shows several."""
+    return f"evidence on {test.check.metric}"
 
 
 def power(log: float) -> str:

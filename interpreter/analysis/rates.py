@@ -80,7 +80,7 @@ def objective(test: Test, look: Look, moment: Moment, state: State) -> Ruling:
 
 
 def _certified(test: Test, found: Ruling) -> Ruling:
-    shown = ("certainty", f"{power(number(found.state, 'best'))} of {power(_needed(test))}")
+    shown = (f"certainty on {test.check.metric}", f"{power(number(found.state, 'best'))} of {power(_needed(test))}")
     return found._replace(values=(shown, *found.values))
 
 

@@ -59,7 +59,7 @@ def judged_by_kayenta(test: Test, look: Look, moment: Moment, state: State) -> R
     if overlapping(state, moment, test.check.window_ms):
         words = f"{words}; this window overlaps the last one and is not counted"
     shown = show.count(len(numbers(after, "canary")), "point")
-    return Ruling(truth, after, words, (("compared", shown),))
+    return Ruling(truth, after, words, ((f"{test.check.metric} compared", shown),))
 
 
 def _classified(test: Test, canary: Sequence[float], other: Sequence[float]) -> tuple[Truth, str]:

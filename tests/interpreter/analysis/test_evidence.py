@@ -58,7 +58,7 @@ def run(condition: Statistical, given: Given, ticks: int, routing: Routing = FIV
 
 
 def shown(judgement: Judgement) -> str:
-    return dict(judgement.results[0].values)["evidence"]
+    return next(value for name, value in judgement.results[0].values if name.startswith("evidence on "))
 
 
 # --- no_regression
@@ -129,7 +129,7 @@ def test_within_a_condition() -> None:
     *_, last = looks(policy, repeat(given, 5), FIVE)
     assert last.verdict is FAIL
     assert last.results[0].values[0] == ("depth", "1")
-    assert last.results[0].values[1][0] == "evidence"
+    assert last.results[0].values[1][0] == "evidence on requests"
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_certified_after_490_requests_without_an_error() -> None:
     assert [judgement.verdict for judgement in judgements].index(PASS) + 1 == 49
     assert all(judgement.verdict is PASS for judgement in judgements[48:])
     assert judgements[0].results[0].detail.startswith("not yet certified; 0 of 10")
-    assert judgements[0].results[0].values[0] == ("certainty", "1.05 of 20")
+    assert judgements[0].results[0].values[0] == ("certainty on requests", "1.05 of 20")
 
 
 def test_certified_once_is_certified() -> None:
@@ -261,7 +261,7 @@ def test_certified_once_is_certified() -> None:
     givens: list[Given] = [{"requests": Events(0, 500)}, *slips, {"requests": Events(0, 0)}]
     judgements = list(looks(program(require(CERTIFIED)), iter(givens), FIVE))
     assert all(judgement.verdict is PASS for judgement in judgements)
-    certainty, mark = dict(judgements[-1].results[0].values)["certainty"].split(" of ")
+    certainty, mark = dict(judgements[-1].results[0].values)["certainty on requests"].split(" of ")
     assert float(certainty) >= float(mark)
 
 
