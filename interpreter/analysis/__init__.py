@@ -2,12 +2,14 @@
 
 | module | what it knows |
 | --- | --- |
-| `judge` | one whole check: its questions, its verdict, its evidence |
-| `evaluate` | expressions and conditions over answers, three-valued |
-| `statistical` | checks that keep evidence between looks |
+| `judge` | one whole check: its questions, its verdict, its evidence; a branch's condition |
+| `evaluate`, `leaves`, `readings` | expressions and conditions over answers, three-valued |
+| `statistical`, `evidence` | checks that keep evidence between looks, and how they share one budget of wrong aborts |
+| `rates`, `slowness`, `series` | those checks, on counts, on histograms, on plain numbers |
 | `sequential` | their kernels: tests that may be looked at after every check |
 | `guard` | whether requests are split as the routing says |
 | `kayenta`, `mann_whitney` | Kayenta's judge, value for value |
 | `histogram` | quantiles from cumulative buckets |
 | `show` | quantities as people read them |
+| `memory` | what was compiled once |
 """
