@@ -36,22 +36,37 @@ class ParseResult(NamedTuple):
     dropped: tuple[Span, ...] = ()
 
 
+class Reading(NamedTuple):
+    """A parsed text with what the formatter needs beside the tree.
+
+    Each token is of the kind that it turned out to be, and `maps` are the places of the braces that open a map.
+    """
+
+    result: ParseResult
+    tokens: list[Token]
+    maps: set[int]
+
+
 def parse(source: Source) -> ParseResult:
     """The tree of a text with all that is wrong in it. Never raises, whatever the text."""
+    return read(source).result
+
+
+def read(source: Source) -> Reading:
+    """The tree of a text together with its tokens."""
     if len(source.text) > MOST_CHARACTERS:
-        return _too_long(source)
+        return Reading(_too_long(source), [], set())
     machine = automaton()
     tokens, comments = machine.lexer.lex(source)
     driver = Driver(machine, source, tokens)
     mender = Mender(driver, SPECIALISTS)
-    declarations = driver.run(mender)
-    if declarations is None:
-        declarations = driver.salvage()
-    diagnostics = [*mender.diagnostics, *_escapes(source, tokens), *_language(declarations)]
-    language = next((node[0] for node in declarations if type(node) is tuple), None)
-    documented = _with_docs(source, [node for node in declarations if type(node) is not tuple], comments)
-    file = syntax.File(source, language, tuple(documented), tuple(comments), Span(source, 0, len(source.text)))
-    return ParseResult(file, tuple(in_order(diagnostics)), tuple(mender.dropped))
+    read_whole = driver.run(mender)
+    nodes = driver.salvage() if read_whole is None else list(read_whole)
+    language = next((node[0] for node in nodes if type(node) is tuple), None)
+    declarations = _with_docs(source, [node for node in nodes if type(node) is not tuple], comments)
+    file = syntax.File(source, language, tuple(declarations), tuple(comments), Span(source, 0, len(source.text)))
+    diagnostics = [*mender.diagnostics, *_escapes(source, tokens), *_language(nodes)]
+    return Reading(ParseResult(file, tuple(in_order(diagnostics)), tuple(mender.dropped)), tokens, driver.maps)
 
 
 def _too_long(source: Source) -> ParseResult:
@@ -66,7 +81,7 @@ def _too_long(source: Source) -> ParseResult:
 def _escapes(source: Source, tokens: list[Token]) -> list[Diagnostic]:
     """Backslashes in strings that mean nothing, such as those of a regular expression."""
     found = []
-    for kind, text, start, end in tokens:
+    for kind, text, start, _ in tokens:
         if kind == "STRING" and "\\" in text and source.text.startswith(text, start):
             found += [_escape(Span(source, start + a, start + b)) for a, b in bad_escapes(text)]
     return found[:MOST_ERRORS]
@@ -92,8 +107,8 @@ def _language(declarations: Sequence[Any]) -> list[Diagnostic]:
             found.append(Diagnostic("RW019", Severity.ERROR, "`language` stands first in a file, and once", node[1],
                                     help="move it to the top"))  # fmt: skip
         elif type(node) is tuple and type(node[0]) is syntax.Number and node[0].value != LANGUAGE:
-            found.append(Diagnostic("RW019", Severity.ERROR, f"there is no version `{node[0].span.text}` of the language",
-                                    node[0].span, help="write `language 1`"))  # fmt: skip
+            what = f"there is no version `{node[0].span.text}` of the language"
+            found.append(Diagnostic("RW019", Severity.ERROR, what, node[0].span, help="write `language 1`"))
     return found
 
 

@@ -61,7 +61,7 @@ class Driver:
         "at",
         "automaton",
         "ends",
-        "kinds",
+        "maps",
         "nest",
         "softened",
         "source",
@@ -81,6 +81,7 @@ class Driver:
         self.starts = [0]
         self.ends = [0]
         self.nest = [Bracket(("LBRACE", "", 0, 0), True, 1, 0)]
+        self.maps: set[int] = set()  # where the maps begin, for braces are of two kinds
         self.softened = -1  # the number of the last token that was a keyword and was taken as a name
 
     def run(self, mender: Mender) -> tuple[Any, ...] | None:
@@ -95,6 +96,9 @@ class Driver:
                 if not self._adapt() and not mender.mend(self):
                     return None
                 kind, text, start, end = tokens[self.at]
+                if kind == NEWLINE and not self.nest[-1].is_block:
+                    self.at += 1
+                    kind, text, start, end = tokens[self.at]
             elif action >= 0:
                 leaf = leaves.get(kind)
                 values.append(leaf(text, Span(source, start, end)) if leaf is not None else None)
@@ -106,6 +110,9 @@ class Driver:
                     return None
                 self.at += 1
                 kind, text, start, end = tokens[self.at]
+                if kind == NEWLINE and not self.nest[-1].is_block:  # before a rule ends because of it
+                    self.at += 1
+                    kind, text, start, end = tokens[self.at]
             else:
                 origin, length, keep, node, recipe, plain = rules[-1 - action]
                 if keep < 0:
@@ -153,6 +160,8 @@ class Driver:
         nest, height = self.nest, len(self.states)
         if kind in _OPENERS:
             is_block = kind == "LBRACE" and state not in self.automaton.map_states
+            if not is_block:
+                self.maps.add(self.tokens[self.at][2])
             nest.append(Bracket(self.tokens[self.at], is_block, height, self.at + 1))
             return len(nest) <= MOST_NESTED and height <= _TALLEST
         if kind != NEWLINE:
@@ -163,11 +172,8 @@ class Driver:
         return True
 
     def _adapt(self) -> bool:
-        """Read a token that does not fit in the other way it can be meant: a newline as space, a keyword as a name."""
+        """Read a keyword that does not fit as the name it can be as well."""
         token = self.tokens[self.at]
-        if token[0] == NEWLINE and not self.nest[-1].is_block:
-            self.at += 1
-            return True
         if token[0] in self.automaton.words and "NAME" in self.automaton.rows[self.states[-1]]:
             self.tokens[self.at] = ("NAME", *token[1:])
             self.softened = self.at
@@ -193,7 +199,7 @@ class Driver:
             self.nest.pop()
         block = self.nest[-1]
         for stack in (self.states, self.values, self.starts, self.ends):
-            del stack[block.anchor :]  # type: ignore[attr-defined]
+            del stack[block.anchor :]
         return block
 
     def at_statement(self) -> bool:

@@ -152,7 +152,7 @@ def missing_word(mender: Mender) -> bool:
 
 
 def missing_value(mender: Mender) -> bool:
-    """A value was to stand before the token, which would fit behind it: `require success_rate >=`, `shift to for 5m`."""
+    """A value was to stand before the token, which would fit behind it: `require latency >=`, `shift to for 5m`."""
     driver, token = mender.driver, mender.token
     if driver.softened == driver.at - 1 and _is_inner_word(mender, mender.near(-1)[1]):
         word = mender.near(-1)

@@ -8,7 +8,7 @@ rest. Repetitions (`block{x}`, `args`, `params`, `path`) become tuples.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from dsl import syntax
 from dsl.source import Span
@@ -48,7 +48,7 @@ def _query_or_field(item: syntax.Query | syntax.Variant | syntax.Field) -> synta
 
 
 def _variant(traffic: syntax.Name, items: Any, span: Span) -> syntax.Variant:
-    return syntax.Variant(traffic, tuple(_query_or_field(item) for item in items), span)
+    return syntax.Variant(traffic, tuple(cast("Any", _query_or_field(item)) for item in items), span)
 
 
 def _short_variant(

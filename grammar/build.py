@@ -26,7 +26,7 @@ LAYOUT = ("SPACE", "COMMENT")
 
 def load_lark(grammar: str, **options: Any) -> Lark:
     """Lark's own parser of the grammar. The tests use it too, as the judge of ours."""
-    from lark import Lark
+    from lark import Lark  # noqa: PLC0415 - only this needs it
 
     return Lark(grammar, parser="lalr", lexer="contextual", start=START, maybe_placeholders=True, **options)
 
@@ -113,7 +113,7 @@ def _automaton(lark: Lark, rules: list[Rule]) -> dict[str, Any]:
 
     An action is the state to shift to, or `-1 - rule` to reduce.
     """
-    table: Any = lark.parser.parser._parse_table  # type: ignore[attr-defined]
+    table: Any = lark.parser.parser._parse_table
     order = _numbering(table)
     rule_numbers = {rule: -1 - number for number, rule in enumerate(rules)}
     symbols = sorted({name for row in table.states.values() for name in row})
