@@ -36,6 +36,7 @@ def compile_source(source: Source, loader: Loader | None = None, *, lint: bool =
             check_module(module, findings)
     lowered = _rollouts(modules, findings)
     tests = _tests(modules, lowered, findings)
+    findings.all = _outside_damage(findings.all, modules)
     broken = _broken(findings.all)
     compilation = Compilation(
         file=modules.main.file,
@@ -83,6 +84,18 @@ def _tests(modules: Modules, lowered: dict[int, Lowered], findings: Findings) ->
     return tuple(found)
 
 
+def _outside_damage(diagnostics: list[Diagnostic], modules: Modules) -> list[Diagnostic]:
+    """The diagnostics without those about statements that could not be read right: one cause, one diagnostic."""
+    damaged = [span for module in modules.all for span in module.broken]
+    if not damaged:
+        return diagnostics
+    return [d for d in diagnostics if d.code < "RW1" or not any(_overlap(d.span, span) for span in damaged)]
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one.source is other.source and one.start < other.end and one.end > other.start
+
+
 def _broken(diagnostics: Iterable[Diagnostic]) -> list[Span]:
     return [d.span for d in diagnostics if d.severity is Severity.ERROR]
 
@@ -90,11 +103,7 @@ def _broken(diagnostics: Iterable[Diagnostic]) -> list[Span]:
 def _touches(lowered: Lowered, node: syntax.Rollout, broken: list[Span]) -> bool:
     """Whether an error stands in a rollout, or in a declaration that it uses."""
     spans = [node.span, *lowered.bench.used.values()]
-    return any(
-        error.source is span.source and error.start < span.end and error.end > span.start
-        for error in broken
-        for span in spans
-    )
+    return any(_overlap(error, span) for error in broken for span in spans)
 
 
 def _linted(compilation: Compilation) -> Compilation:

@@ -245,12 +245,14 @@ _EXAMPLES = {
 }
 
 
-def out_of_range(value: Value, span: Span, frame: Frame, *, what: str, bounds: str) -> None:
+def out_of_range(
+    value: Value, span: Span, frame: Frame, *, what: str, bounds: str, how: str = "is out of range"
+) -> None:
     """Say that a value is not within bounds, at the place where the value stands."""
     frame.bench.spoilt = True
     frame.findings.error(
         "RW205",
-        f"`{value_text(value)}` is out of range: {what} is {bounds}",
+        f"`{one_line(value_text(value))}` {how}: {what} is {bounds}",
         value.span,
         labels=[Label(span, f"{what} stands here")] if value.span != span else (),
         help=f"write {bounds}",
@@ -273,7 +275,7 @@ def share(expr: syntax.Expr, frame: Frame, what: str, *, low: float = 0, high: f
     if value is None:
         return None
     if not low <= value.data <= high:
-        bounds = f"from {number_text(low)}% to {number_text(high)}%"
+        bounds = f"a percentage from {number_text(low)}% to {number_text(high)}%"
         out_of_range(value, expr.span, frame, what=what, bounds=bounds)
         return None
     return clean(value.data)
@@ -284,14 +286,30 @@ def inner_share(expr: syntax.Expr, frame: Frame, what: str) -> float | None:
     value = value_of(expr, frame)
     if value.type is Type.NUMBER and 0 < value.data < 1:
         return float(value.data)
+    if value.type is Type.NUMBER:
+        _not_inner(value, expr.span, frame, what)
+        return None
     if value.type is not Type.SHARE:
         if value.known:
             mistyped(value, Type.SHARE, expr.span, frame, what=what)
         return None
     if not 0 < value.data < 100:
-        out_of_range(value, expr.span, frame, what=what, bounds="more than 0% and less than 100%")
+        out_of_range(value, expr.span, frame, what=what, bounds="a percentage above 0% and below 100%")
         return None
     return ratio(value)
+
+
+def _not_inner(value: Value, span: Span, frame: Frame, what: str) -> None:
+    meant = [number_text(value.data / 100), f"{number_text(value.data)}%"] if 1 < value.data < 100 else []
+    frame.bench.spoilt = True
+    frame.findings.error(
+        "RW205",
+        f"`{value_text(value)}` is out of range: {what} is between 0 and 1",
+        value.span,
+        labels=[Label(span, f"{what} stands here")] if value.span != span else (),
+        help="write " + " or ".join(f"`{text}`" for text in meant) if meant else "write a number between 0 and 1",
+        fixes=[replacing(value.span, text) for text in meant],
+    )
 
 
 def ratio(value: Value) -> float:
@@ -305,7 +323,7 @@ def duration(expr: syntax.Expr, frame: Frame, what: str, *, zero: bool = False) 
     if value is None:
         return None
     if not (0 if zero else 1) <= value.data <= _LONGEST:
-        bounds = f"from {'0s' if zero else '1ms'} to {duration_text(_LONGEST)}"
+        bounds = f"a duration from {'0s' if zero else '1ms'} to {duration_text(_LONGEST)}"
         out_of_range(value, expr.span, frame, what=what, bounds=bounds)
         return None
     return round(value.data)

@@ -5,7 +5,7 @@ Plain data is what JSON can hold: durations inside options stay text (`15s`), in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from dsl import syntax
@@ -30,22 +30,31 @@ from dsl.evaluate import bare_word, duration, mistyped, out_of_range, share, who
 from dsl.findings import listed, one_line
 from dsl.frames import Frame
 from dsl.source import Span
+from dsl.suggest import closest
 from dsl.values import Type, Value, clean, duration_text, shifted, value_text
 
 # --- reading a block --------------------------------------------------------------------------------------------
 
 
 def read_fields(
-    fields: Iterable[syntax.Field], slots: Slots, frame: Frame, what: str, at: Span | None = None
+    fields: Iterable[syntax.Field],
+    slots: Slots,
+    frame: Frame,
+    what: str,
+    at: Span | None = None,
+    beside: Collection[str] = (),
 ) -> dict[str, Any]:
-    """The settings of a block as plain data, by name. `what` is the block in words; at `at`, missing ones are shown."""
+    """The settings of a block as plain data, by name. `what` is the block in words; at `at`, missing ones are shown.
+    What else could have been meant by a word that is no setting is in `beside`."""
     first: dict[str, syntax.Field] = {}
+    meant: set[str] = set()
     data: dict[str, Any] = {}
     for field in fields:
         name = field.name.text
         before = first.setdefault(name, field)
         if name not in slots:
-            _unknown(field.name, slots, what, frame)
+            _unknown(field.name, slots, what, frame, beside)
+            meant.update(closest(name, slots))
         elif before is not field:
             twice(field.name.span, before.name.span, name, frame)
         else:
@@ -54,7 +63,7 @@ def read_fields(
                 data[name] = value
     if at is not None:
         for name, slot in slots.items():
-            if slot.required and name not in first:
+            if slot.required and name not in first and name not in meant:
                 _missing(name, what, at, frame)
     return data
 
@@ -72,7 +81,7 @@ def twice(span: Span, before: Span, name: str, frame: Frame) -> None:
     frame.bench.spoilt = True
 
 
-def _unknown(name: syntax.Name, slots: Slots, what: str, frame: Frame) -> None:
+def _unknown(name: syntax.Name, slots: Slots, what: str, frame: Frame, beside: Collection[str]) -> None:
     from dsl.capabilities import OPTIONS, PROVIDERS  # noqa: PLC0415 - needed for this message only
 
     frame.bench.spoilt = True
@@ -85,11 +94,12 @@ def _unknown(name: syntax.Name, slots: Slots, what: str, frame: Frame) -> None:
         frame.findings.error("RW210", f"{what} has no setting `{name.text}`", name.span, help=other)
         return
     other = f"its settings are {listed(slots)}" if slots else "it has no settings"
-    frame.findings.unknown("RW210", f"{what} has no setting `{name.text}`", name.text, name.span, slots, other=other)
+    known = [*slots, *beside]
+    frame.findings.unknown("RW210", f"{what} has no setting `{name.text}`", name.text, name.span, known, other=other)
 
 
 def _missing(name: str, what: str, at: Span, frame: Frame) -> None:
-    frame.findings.error("RW212", f"{what} lacks its `{name}`", at, help=f"add a line `{name} …`")
+    frame.findings.error("RW212", f"{what} has no `{name}`", at, help=f"add a line `{name} …`")
     frame.bench.spoilt = True
 
 

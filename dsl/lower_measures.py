@@ -122,12 +122,12 @@ def _no_baseline(arm: syntax.Name, frame: Frame) -> None:
 
 def _whole(ref: syntax.Ref, use: MetricUse, frame: Frame) -> None:
     parts = [".quantile(0.99)"] if use.unit is ir.Unit.HISTOGRAM else [".rate", ".total", ".bad"]
-    what = "a histogram" if use.unit is ir.Unit.HISTOGRAM else "counts of events"
+    what = "is a histogram" if use.unit is ir.Unit.HISTOGRAM else "counts events"
     end = ref.segments[-1].span.end
     at = Span(ref.span.source, ref.span.start, end)
     frame.findings.error(
         "RW207",
-        f"`{use.name}` is {what}, not a number",
+        f"`{use.name}` {what}, it is no number",
         at,
         help="pick a number out of it: " + " or ".join(f"`{at.text}{part}`" for part in parts),
         fixes=[replacing(at, at.text + part) for part in parts],

@@ -97,8 +97,8 @@ def _derived(expr: syntax.Expr, node: syntax.Metric, unit: ir.Unit, wanted: Want
             "RW203",
             f"`{node.name.text}` returns {OF_UNIT[unit]}, and `{one_line(expr.span.text)}` is {found.dim}",
             expr.span,
-            note=found.dim,
-            labels=[Label(node.unit.span, OF_UNIT[unit])],
+            note=found.dim.value,
+            labels=[Label(node.unit.span, OF_UNIT[unit].value)],
             help=f"say that it returns {listed(units_of(found.dim), 'or')}, or change what it is worked out from",
         )
         frame.bench.spoilt = True
@@ -143,9 +143,7 @@ def _queried(
     if chosen is None and not common.queries:
         if variants:
             _not_for(node, variants, provider, wanted)
-        else:
-            _no_query(node, unit, frame)
-        return None
+            return None
     return _metric(node, common, chosen, unit, frame, _arguments(wanted.bindings))
 
 
@@ -197,10 +195,7 @@ def _every_variant(
         if before is not variant:
             _twice(variant.traffic.span, before.traffic.span, f"the variant for `{variant.traffic.text}`", frame)
         _metric(node, common, variant, unit, frame, {})
-    if not common.queries and not variants:
-        _no_query(node, unit, frame)
-        return None
-    return _metric(node, common, None, unit, frame, {}) if common.queries else None
+    return _metric(node, common, None, unit, frame, {}) if common.queries or not variants else None
 
 
 def _twice(span: Span, before: Span, what: str, frame: Frame) -> None:
@@ -222,11 +217,12 @@ def _metric(
     frame: Frame,
     arguments: Mapping[str, str | float | bool],
 ) -> ir.Metric:
-    settings = read_fields(common.fields, METRIC, frame, "a metric")
+    what = f"the metric `{node.name.text}`"
+    settings = read_fields(common.fields, METRIC, frame, what, beside=QUERY_PROVIDERS)
     body = common
     if variant is not None:
         own = _body(variant)
-        settings |= read_fields(own.fields, METRIC, frame, f"`for {variant.traffic.text}`")
+        settings |= read_fields(own.fields, METRIC, frame, f"{what} for {variant.traffic.text}", beside=QUERY_PROVIDERS)
         body = own if own.queries else common
     return ir.Metric(
         unit,
@@ -255,7 +251,8 @@ def _queries(node: syntax.Metric, body: Body, unit: ir.Unit, frame: Frame) -> tu
             what = "the query" if part == "value" else f"the query for `{part}`"
             _twice(query.span, before.span, what, frame)
     if not body.queries:
-        _no_query(node, unit, frame)
+        if all(field.name.text in METRIC for field in body.fields):  # else it is a misspelt query
+            _no_query(node, unit, frame)
     elif "value" not in found:
         for part in parts:
             if part not in found and part != "value":

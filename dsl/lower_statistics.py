@@ -252,7 +252,7 @@ def _read(expr: syntax.Expr, name: str, parameter: Parameter, settings: _Setting
         case Number():
             value = typed(expr, Type.NUMBER, frame, what)
             if value is not None and not value.data > 0:
-                out_of_range(value, expr.span, frame, what=what, bounds="more than 0")
+                out_of_range(value, expr.span, frame, what=what, bounds="a number above 0")
             elif value is not None and (value.data != parameter.default or name in _KEPT):
                 settings.params[name] = value.data
         case Flag():

@@ -61,7 +61,7 @@ def _no_ramp(step: syntax.Ramp, start: float, stop: float, by: float, frame: Fra
     frame.bench.spoilt = True
     if by <= 0:
         value = value_of(step.step, frame)
-        out_of_range(value, step.step.span, frame, what="the step of a ramp", bounds="more than 0%")
+        out_of_range(value, step.step.span, frame, what="the step of a ramp", bounds="a percentage above 0%")
         return
     low, high = (f"{number_text(weight)}%" for weight in (stop, start))
     frame.findings.error(
@@ -89,7 +89,9 @@ def _test(test: syntax.MatchTest, frame: Frame) -> ir.MatchTest:
     value = string(test.value, frame, f"the value of a {test.kind.text}") if test.value is not None else ""
     if key == "":
         value_ = value_of(test.key, frame)
-        out_of_range(value_, test.key.span, frame, what=f"the name of a {test.kind.text}", bounds="not empty")
+        out_of_range(
+            value_, test.key.span, frame, what=f"the name of a {test.kind.text}", bounds="not empty", how="does not fit"
+        )
     op: Any = test.op
     return ir.MatchTest(kind, key or "", op, value or "")
 
@@ -99,8 +101,9 @@ def _sticky(coder: Coder, step: syntax.Sticky, frame: Frame) -> None:
     ms = duration(step.duration, frame, "the life of a cookie") if step.duration is not None else _STICKY_MS
     if cookie is not None and not _is_cookie(cookie):
         value = value_of(step.cookie, frame)
-        bounds = "letters, digits and - _ . only"
-        out_of_range(value, step.cookie.span, frame, what="the name of a cookie", bounds=bounds)
+        bounds = "made of letters, digits, `-`, `_` and `.`"
+        what, how = "the name of a cookie", "does not fit"
+        out_of_range(value, step.cookie.span, frame, what=what, bounds=bounds, how=how)
     coder.emit(ir.RouteOp(sticky=ir.StickySpec(cookie or "", ms or _STICKY_MS)), step, frame)
 
 
@@ -169,7 +172,7 @@ def _promote(coder: Coder, step: syntax.Promote, frame: Frame) -> None:
     by = share(step.step, frame, "the step of a promotion") if step.step is not None else None
     if by == 0 and step.step is not None:
         value = value_of(step.step, frame)
-        out_of_range(value, step.step.span, frame, what="the step of a promotion", bounds="more than 0%")
+        out_of_range(value, step.step.span, frame, what="the step of a promotion", bounds="a percentage above 0%")
     every = duration(step.every, frame, "the time between two steps") if step.every is not None else None
     if by is not None and every is None:
         every = every_of(coder.bench, coder.analysis)

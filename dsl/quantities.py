@@ -106,8 +106,8 @@ def _senseless(sign: str, left: Quantity, right: Quantity, span: Span, frame: Fr
             "multiplyed", "multiplied"
         ),
         right.span,
-        note=right.dim,
-        labels=[Label(left.span, left.dim)],
+        note=right.dim.value,
+        labels=[Label(left.span, left.dim.value)],
         help="add and subtract like and like; multiply and divide by a number or a percentage",
     )
     frame.bench.spoilt = True
@@ -140,7 +140,7 @@ def _with_unit(bare: Quantity, other: Quantity, frame: Frame) -> Quantity:
         f"`{one_line(written)}` has no unit, and `{one_line(other.span.text)}` is {other.dim}",
         bare.span,
         note="a bare number",
-        labels=[Label(other.span, other.dim)],
+        labels=[Label(other.span, other.dim.value)],
         help="write " + " or ".join(f"`{sign}{text}`" for text in meant) if meant else f"write {other.dim}",
         fixes=[replacing(bare.span, sign + text) for text in meant],
     )
@@ -159,8 +159,8 @@ def compared(left: Quantity, right: Quantity, frame: Frame) -> tuple[Quantity, Q
         "RW203",
         f"`{one_line(left.span.text)}` is {left.dim}, and `{one_line(right.span.text)}` is {right.dim}",
         right.span,
-        note=right.dim,
-        labels=[Label(left.span, left.dim)],
+        note=right.dim.value,
+        labels=[Label(left.span, left.dim.value)],
         help=f"compare it with {left.dim}{_LIKE.get(left.dim, '')}",
     )
     frame.bench.spoilt = True

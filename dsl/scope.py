@@ -341,8 +341,9 @@ def _where_from(space: Space, name: str) -> str:
     path, names = _STANDARD_NAMES.get(space, ("", ()))
     if name in names:
         return f'`import "{path}"` brings it in'
-    word = "let" if space is Space.VALUE else space.value
-    return f"declare it in this file, with `{word} {name} …`, or import the file that has it"
+    words = ("metric", "let") if space is Space.VALUE else (space.value,)
+    shown = " or ".join(f"`{word} {name} …`" for word in words)
+    return f"declare it in this file, with {shown}, or import the file that has it"
 
 
 def _wrong_kind(module: Module, space: Space, name: syntax.Name, findings: Findings) -> bool:

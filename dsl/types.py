@@ -48,6 +48,8 @@ PARTS = {
 """The numbers that can be picked out of what is no number itself."""
 
 _PURE = (Dim.NUMBER, Dim.QUOTIENT, Dim.SHARE)
+_SPREAD = (Dim.TIME, Dim.BYTES)
+"""What can be spread over a count, as in time by request."""
 _COUNTED = (Dim.COUNT, Dim.RATE, Dim.BYTES, Dim.QUOTIENT)
 
 
@@ -88,13 +90,16 @@ def _product(left: Dim, right: Dim) -> Dim | None:
         return right
     if right in _PURE:
         return left
+    for counted, other in ((left, right), (right, left)):
+        if counted is Dim.COUNT and other in _SPREAD:
+            return other
     return Dim.COUNT if {left, right} == {Dim.RATE, Dim.TIME} else None
 
 
 def _quotient(left: Dim, right: Dim) -> Dim | None:
     if left is right:
         return Dim.NUMBER if left is Dim.NUMBER else Dim.QUOTIENT
-    if right in _PURE:
+    if right in _PURE or (right is Dim.COUNT and left in _SPREAD):
         return left
     if right is Dim.TIME and left in (Dim.COUNT, Dim.NUMBER):
         return Dim.RATE
@@ -108,6 +113,7 @@ def readings(value: float, wanted: Dim | Type, *, slow: bool = False) -> list[st
     if wanted in (Dim.SHARE, Type.SHARE):
         as_percent, as_ratio = f"{number_text(value)}%", f"{number_text(shifted(value, 2))}%"
         return [as_ratio, as_percent] if 0 < value <= 1 else [as_percent]
-    sizes = (60_000, 1000) if slow else (1, 1000)
-    whole = [value * size for size in sizes if value * size == int(value * size)]
+    if value == int(value):
+        return [f"{int(value)}{unit}" for unit in (("m", "s") if slow else ("ms", "s"))] if value > 0 else []
+    whole = [value * size for size in ((60_000, 1000) if slow else (1000,)) if value * size == int(value * size)]
     return list(dict.fromkeys(duration_text(ms) for ms in whole if ms > 0))
