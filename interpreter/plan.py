@@ -226,7 +226,10 @@ def _most_ms(program: Program, index: int) -> int | None:
             tolerate = _tolerance(program, op.analysis)
             tries = 1 if tolerate.mode == "total" else max(1, tolerate.count)
             return tries * _call_ms(program, op) + (tries - 1) * op.every_ms
-        case BranchOp() | RouteOp() | NotifyOp() | PromoteOp() | RollbackOp():
+        case BranchOp():
+            tolerate = _tolerance(program, op.analysis)
+            return 0 if tolerate.mode == "total" else (max(1, tolerate.count) - 1) * op.every_ms
+        case RouteOp() | NotifyOp() | PromoteOp() | RollbackOp():
             return 0
         case _:
             assert_never(op)
@@ -269,14 +272,17 @@ def _most_checks(tolerate: Tolerance, passes: int) -> int:
 
 def _shared_failures(program: Program, op: Instruction) -> int:
     """How long the tolerated failures of a rollout hold it up, where they are counted from its start to its end."""
-    if isinstance(op, HoldOp) and op.analysis is not None:
-        analysis = program.analyses[op.analysis]
-        return (max(1, analysis.tolerate.count) - 1) * analysis.every_ms if analysis.tolerate.mode == "total" else 0
-    if isinstance(op, CallOp):
-        tolerate = _tolerance(program, op.analysis)
-        again = op.every_ms + _call_ms(program, op)
-        return (max(1, tolerate.count) - 1) * again if tolerate.mode == "total" else 0
-    return 0
+    match op:
+        case HoldOp() if op.analysis is not None:
+            again = program.analyses[op.analysis].every_ms
+        case BranchOp() if op.condition is not None:
+            again = op.every_ms
+        case CallOp():
+            again = op.every_ms + _call_ms(program, op)
+        case _:
+            return 0
+    tolerate = _tolerance(program, op.analysis)
+    return (max(1, tolerate.count) - 1) * again if tolerate.mode == "total" else 0
 
 
 def _tolerance(program: Program, analysis: str | None) -> Tolerance:

@@ -7,12 +7,15 @@ from time import perf_counter
 from typing import NamedTuple, assert_never
 
 from dsl.ir import ExpectBound, ExpectOutcome, Metric, Program, Span, TestCase
+from dsl.ir_json import digest
 from interpreter.analysis.readings import compare
 from interpreter.simulator.inversion import Problem
 from interpreter.simulator.quantities import duration
 from interpreter.simulator.scenario import of_test
 from interpreter.simulator.simulation import simulate
 from interpreter.simulator.timeline import Level, Story
+from interpreter.state import State
+from interpreter.state_json import decode, encode
 
 
 class Failure(NamedTuple):
@@ -39,12 +42,19 @@ class Tested(NamedTuple):
 
 def run_test(program: Program, test: TestCase, metrics: Mapping[str, Metric] | None = None) -> Tested:
     """Simulate what the test states and hold the outcome against what it expects."""
+    _prepare(program)
     began = perf_counter()
     story = simulate(program, of_test(program, test), metrics=metrics)
     if isinstance(story, Problem):
         failures: tuple[Failure, ...] = (Failure("the scenario", test.span, story.text, None),)
         return Tested(test, failures, None, perf_counter() - began)
     return Tested(test, tuple(judged(story, test)), story, perf_counter() - began)
+
+
+def _prepare(program: Program) -> None:
+    """Have the JSON codecs built, which takes longer than most tests, so that no test is charged for it."""
+    digest(program)
+    decode(encode(State()))
 
 
 def judged(story: Story, test: TestCase) -> Iterator[Failure]:

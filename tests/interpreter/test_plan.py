@@ -203,6 +203,17 @@ def test_what_can_end_a_step_is_said() -> None:
     assert "aborts     success_rate < 50%\naborts     gate `signoff` opens\n" in text(found)
 
 
+def test_a_branch_that_cannot_be_decided_is_within_the_plan() -> None:
+    found = program(BranchOp(1, UNHURT, "success_rate >= 50%", MINUTE, "main"), *ramp(10), PromoteOp())
+    found = replace(found, deadline_ms=1)
+    promotion = plan(found).promotion
+    assert promotion is not None
+    silent = GivenMetric(measure("success_rate"), None, 0, 2 * MINUTE)
+    story = simulate(found, healthy(found)._replace(givens=(silent,), ready_after_ms=0))
+    assert isinstance(story, Story)
+    assert promotion.latest == (story.ended_ms or 0) + 2, "and a millisecond for each deadline"
+
+
 # --- exposure ---------------------------------------------------------------------------------------------------
 
 

@@ -49,7 +49,7 @@ def test_the_table_has_both_arms_and_what_it_comes_to(capsys: pytest.CaptureFixt
     out, err = run(capsys, ExitCode.FINE, "till.rollout")
     rows = [" ".join(line.split()) for line in out.splitlines()]
     assert rows[0] == "till in cafe"
-    assert any(row.startswith("3 0s–1m 2m–3m 10% ramp 10% to 50% by 20% ") for row in rows), rows
+    assert any(row.startswith("3 0s–1m 4m–5m 10% ramp 10% to 50% by 20% ") for row in rows), rows
     assert "else" in rows
     assert "promotion after 3m at the soonest, with no limit to the latest" in rows
     assert "aborts success_rate < 50%" in rows
