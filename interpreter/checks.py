@@ -96,7 +96,15 @@ def _conclude(turn: Turn, analysis: Analysis, tick: Tick, side: tuple[CheckResul
     turn.drop_calls()
     run = turn.running
     routing = turn.state.routing
-    judgement = judge(turn.program, analysis, tick.at_ms, turn.inputs.answers, run.evidence, routing=routing)
+    judgement = judge(
+        turn.program,
+        analysis,
+        tick.at_ms,
+        turn.inputs.answers,
+        run.evidence,
+        routing=routing,
+        held_ms=tick.began_ms - run.raised_ms,
+    )
     results = (*judgement.results, *side)
     verdict = _whole(judgement.verdict, side)
     late = max(0, tick.began_ms - tick.due_ms)
