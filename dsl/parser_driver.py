@@ -47,10 +47,10 @@ class Bracket:
 class Mender(Protocol):
     """Knows what to do about a token that does not fit."""
 
-    def mend(self, driver: Driver) -> bool:
+    def mend(self, driver: Driver, /) -> bool:
         """Leave the driver in a state in which it can go on, or return False to stop."""
 
-    def too_deep(self, driver: Driver) -> None:
+    def too_deep(self, driver: Driver, /) -> None:
         """Take note that the brackets at the last token are nested too deeply to go on."""
 
 
@@ -185,13 +185,6 @@ class Driver:
     def span(self, start: int, end: int) -> Span:
         """A place in the text."""
         return Span(self.source, start, end)
-
-    def push(self, state: int, value: object, start: int, end: int) -> None:
-        """Put a value on the stack that no token stands for."""
-        self.states.append(state)
-        self.values.append(value)
-        self.starts.append(start)
-        self.ends.append(end)
 
     def unwind(self) -> Bracket:
         """Forget everything since the innermost block was last ready for a statement."""

@@ -154,7 +154,7 @@ def missing_word(mender: Mender) -> bool:
 def missing_value(mender: Mender) -> bool:
     """A value was to stand before the token, which would fit behind it: `require latency >=`, `shift to for 5m`."""
     driver, token = mender.driver, mender.token
-    if driver.softened == driver.at - 1 and _is_inner_word(mender, mender.near(-1)[1]):
+    if driver.softened == driver.at - 1 and mender.near(-1)[1] in _INNER_WORDS:
         word = mender.near(-1)
         mender.report("RW007", f"a value is missing before `{word[1]}`", driver.span(word[2], word[3]),
                       help="say which")  # fmt: skip
@@ -168,9 +168,8 @@ def missing_value(mender: Mender) -> bool:
     return mender.poison(driver.span(end, end), skip=0)
 
 
-def _is_inner_word(mender: Mender, text: str) -> bool:
-    """Whether a word joins parts of a statement, so that it is hardly meant as a name."""
-    return text in {"for", "with", "to", "by", "every", "within", "in", "and", "or", "over", "of", "when", "else"}
+_INNER_WORDS = {"for", "with", "to", "by", "every", "within", "in", "and", "or", "over", "of", "when", "else"}
+"""Words that join parts of a statement, and are hardly meant as names."""
 
 
 # --- the rest ---------------------------------------------------------------------------------------------------

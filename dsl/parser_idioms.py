@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dsl.parser_mender import Mender, drop_statement, fix
 from dsl.parser_words import VALUE
-from dsl.tokens import BAD, NEWLINE, Token
+from dsl.tokens import NEWLINE, Token
 
 _WORDS = {"&&": "and", "&": "and", "||": "or", "|": "or", "!": "not"}
 _SIGNS = {"=>": ">=", "=<": "<=", "===": "==", "~=": "=~", "!==": "!=", "<>": "!=", "!~": "=~"}

@@ -82,7 +82,7 @@ def in_units(ms: int) -> str:
 def parted_unit(mender: Mender) -> bool:
     """`5 minutes`, `50 %`: the number has been read, and its unit stands behind a space."""
     driver = mender.driver
-    kind, text, start, end = mender.token
+    kind, text, _, end = mender.token
     number, value = mender.near(-1), driver.values[-1]
     if number[0] != "NUMBER" or type(value) is not Number:
         return False

@@ -14,7 +14,6 @@ from dsl.diagnostics import Diagnostic, Edit, Fix, Label, Severity
 from dsl.parser_driver import Driver
 from dsl.parser_outlook import after_token, expected, fits
 from dsl.source import Span
-from dsl.syntax import BadExpr
 from dsl.tokens import END, NEWLINE, Token
 
 MOST_ERRORS = 50
@@ -36,7 +35,7 @@ class Mender:
         self.blind = False
         """The end of the text was swallowed by a string; what is missing there is no news either."""
 
-    def mend(self, driver: Driver) -> bool:
+    def mend(self, _: Driver) -> bool:
         """Report the token that does not fit, and make the driver able to go on; False once there is enough."""
         if len(self.diagnostics) >= MOST_ERRORS:
             return False
@@ -62,7 +61,7 @@ class Mender:
         span: Span,
         *,
         note: str = "",
-        help: str = "",  # noqa: A002 - the word that people read
+        help: str = "",
         labels: Iterable[Label] = (),
         fixes: Iterable[Fix] = (),
     ) -> None:
@@ -127,11 +126,10 @@ class Mender:
 
     def poison(self, span: Span, skip: int = 1) -> bool:
         """Put a value that is none in a place where a value was to stand."""
-        state = self.driver.automaton.rows[self.driver.states[-1]].get("NUMBER", -1)
-        if state < 0:
+        if not self.would_fit("NUMBER", more=0):
             return False
-        self.driver.push(state, BadExpr(span), span.start, span.end)
-        return self.skip(skip)
+        self.driver.tokens[self.driver.at : self.driver.at + skip] = [("NUMBER", "", span.start, span.end)]
+        return True
 
     def would_fit(self, *kinds: str, after: int = 0, more: int = 1) -> bool:
         """Whether these kinds could stand here, with `more` tokens from `after` on behind them."""

@@ -57,11 +57,11 @@ def expected(driver: Driver) -> set[str]:
 
 
 def _is_terminal(symbol: str) -> bool:
-    return symbol == END or symbol == NEWLINE or symbol.isupper()
+    return symbol in (END, NEWLINE) or symbol.isupper()
 
 
 def fits(driver: Driver, kinds: Iterable[str], tokens: Iterable[Token] = ()) -> bool:
-    """Whether these kinds, and then these tokens, could come now. Newlines inside of brackets are not looked through."""
+    """Whether these kinds, and then these tokens, could come now; newlines inside of brackets are not looked through."""
     stack = after_all(driver.automaton, driver.states, kinds)
     for token in tokens:
         if stack is None:

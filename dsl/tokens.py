@@ -1,7 +1,7 @@
 """Text to tokens: one compiled regular expression, and a dictionary for words.
 
-The terminals come from the grammar (`grammar/tables.json`). What no terminal matches becomes a token of kind `BAD`
-(or `OPEN` where a quotation mark is never closed), which no state of the parser takes, so that its message is made
+The terminals come from the grammar (`grammar/tables.json`). What no terminal matches becomes a token of kind `$BAD`
+(or `$OPEN` where a quotation mark is never closed), which no state of the parser takes, so that its message is made
 where the context is known. Comments go to a list of their own, and a run of newlines and `;` is one token. Nothing
 here fails on any text, and the time is linear: each alternative is tried once at a place and keeps what it matches.
 """
@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 from dsl.source import Source, Span
 from dsl.syntax import Comment
 
-# Kind (the name of a terminal, `BAD`, `OPEN` or `$END`), text, start, end. A plain tuple, for it is made by the thousand.
+# Kind (the name of a terminal, `$BAD`, `$OPEN` or `$END`), text, start, end. A plain tuple, for it is made by the thousand.
 Token = tuple[str, str, int, int]
 
 NEWLINE = "_NL"
 END = "$END"
-BAD = "BAD"
-OPEN = "OPEN"
+BAD = "$BAD"
+OPEN = "$OPEN"
 
 
 class Lexed(NamedTuple):
@@ -38,6 +38,7 @@ _LUMPS = (
         r"[0-9](?:[A-Za-z0-9_%]|[.:](?=[0-9]))*|&+|\|+|'[^'\n]*'|[“”„«][^“”„«»\n]*[“”»]|[^\x00-\x7f\ufeff]+|[^\s\ufeff]|\s",
     ),
 )
+_SHORT = ("BAD", "OPEN")
 _VALUES = ("RAW_STRING", "STRING", "DURATION", "PERCENT", "CLOCK", "NUMBER", "KEBAB", "COMMENT")
 
 
@@ -70,7 +71,7 @@ class Lexer:
         keyword, mark, add = self.keywords.get, self.marks, tokens.append
         separated = fresh = True  # the last token ends a statement; nothing but space stands on this line so far
         for match in self._scan(source.text):
-            kind = match.lastgroup or BAD
+            kind = match.lastgroup or ""
             text, end = match[kind], match.end()
             if kind == NEWLINE:
                 if not separated:
@@ -88,6 +89,8 @@ class Lexer:
                 kind = mark[text]
             elif kind == "END":
                 break
+            elif kind in _SHORT:
+                kind = "$" + kind
             add((kind, text, end - len(text), end))
             separated = fresh = False
         length = len(source.text)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from dsl.source import Span
-from dsl.syntax import Bool, Clock, Duration, Name, Number, Percent, String
+from dsl.syntax import BadExpr, Bool, Clock, Duration, Name, Number, Percent, String
 
 UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 ESCAPES = {'"': '"', "\\": "\\", "/": "/", "n": "\n", "t": "\t", "r": "\r"}
@@ -62,8 +62,9 @@ def common_margin(lines: list[str]) -> str:
     return low[:same]
 
 
-def _number(text: str, span: Span) -> Number:
-    return Number(float(text), span)
+def _number(text: str, span: Span) -> Number | BadExpr:
+    """A number without text is one that the parser put in where a value is missing."""
+    return Number(float(text), span) if text else BadExpr(span)
 
 
 def _percent(text: str, span: Span) -> Percent:
