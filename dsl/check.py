@@ -8,7 +8,7 @@ from dsl import ir, syntax
 from dsl.arguments import check_params, defaults
 from dsl.coder import Coder
 from dsl.evaluate import value_of
-from dsl.findings import Findings, replacing
+from dsl.findings import Findings
 from dsl.frames import Bench, Frame, Link, Wanted
 from dsl.lower_analysis import EVERY_MS, analysis_of
 from dsl.lower_blocks import check_block
@@ -20,28 +20,13 @@ from dsl.scope import Declared, Declaring, Module, Space, check_names
 from dsl.values import Value
 from dsl.words import one_of
 
-LANGUAGE = 1
-
 
 def check_module(module: Module, findings: Findings) -> None:
     """Check the names of a file and each of its declarations, the rollouts and tests left aside."""
-    _check_language(module, findings)
     check_names(module, findings)
     for node in module.file.declarations:
         if not isinstance(node, syntax.Import | syntax.Test | syntax.Rollout):
             check_declaration(Declared(node, module), findings)
-
-
-def _check_language(module: Module, findings: Findings) -> None:
-    version = module.file.language
-    if version is not None and version.value != LANGUAGE:
-        findings.error(
-            "RW110",
-            f"this is no version of the language: `{version.span.text}`",
-            version.span,
-            help=f"write `language {LANGUAGE}`, or leave the line out",
-            fixes=[replacing(version.span, str(LANGUAGE))],
-        )
 
 
 def check_declaration(declared: Declared, findings: Findings) -> None:

@@ -140,10 +140,9 @@ def _queried(
     if provider is None:
         return _every_variant(node, common, variants, unit, frame)
     chosen = next((variant for variant in variants if variant.traffic.text == provider), None)
-    if chosen is None and not common.queries:
-        if variants:
-            _not_for(node, variants, provider, wanted)
-            return None
+    if chosen is None and not common.queries and variants:
+        _not_for(node, variants, provider, wanted)
+        return None
     return _metric(node, common, chosen, unit, frame, _arguments(wanted.bindings))
 
 

@@ -88,10 +88,8 @@ def _test(test: syntax.MatchTest, frame: Frame) -> ir.MatchTest:
     key = string(test.key, frame, f"the name of a {test.kind.text}")
     value = string(test.value, frame, f"the value of a {test.kind.text}") if test.value is not None else ""
     if key == "":
-        value_ = value_of(test.key, frame)
-        out_of_range(
-            value_, test.key.span, frame, what=f"the name of a {test.kind.text}", bounds="not empty", how="does not fit"
-        )
+        what = f"the name of a {test.kind.text}"
+        out_of_range(value_of(test.key, frame), test.key.span, frame, what=what, bounds="not empty", how="does not fit")
     op: Any = test.op
     return ir.MatchTest(kind, key or "", op, value or "")
 

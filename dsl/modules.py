@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from importlib import resources
+from stat import S_ISREG
 from typing import NamedTuple
 
 from dsl import syntax
@@ -31,9 +32,15 @@ class StandardLoader:
         if not path.startswith(("./", "../")) or not path.endswith(".rollout"):
             return None
         name = os.path.normpath(os.path.join(os.path.dirname(importer.name), path))
-        if not os.path.isfile(name):
+        if name == os.path.normpath(importer.name):
+            return importer
+        try:
+            found = os.stat(name)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
-        if os.path.getsize(name) > _LARGEST_FILE:
+        if not S_ISREG(found.st_mode):
+            return None
+        if found.st_size > _LARGEST_FILE:
             raise OSError(f"larger than {_LARGEST_FILE >> 20} MB")
         with open(name, encoding="utf-8", errors="replace", newline="") as file:
             return Source(name, file.read())
