@@ -7,25 +7,19 @@ from typing import Any
 
 from dsl.flow import Range
 from dsl.ir import NotifyOp, Program, RouteOp
-from interpreter.plan import Plan, PlannedStep, Span
+from interpreter.durations import duration
+from interpreter.plan import Plan, PlannedStep
 from interpreter.plan_exposure import Exposure, exposures, worst
 from interpreter.plan_load import Load, loads
+from interpreter.plan_times import Span
 
 _HEAD = ("step", "soonest", "latest", "canary", "what", "judged by", "ended by")
 _WIDEST = 44
-_LENGTHS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 
 
-def duration(milliseconds: int | None) -> str:
-    """The way the language writes a duration; `no limit` for None."""
-    if milliseconds is None:
-        return "no limit"
-    rest, parts = milliseconds, []
-    for name, length in _LENGTHS:
-        count, rest = divmod(rest, length)
-        if count:
-            parts.append(f"{count}{name}")
-    return "".join(parts) or "0s"
+def limit(milliseconds: int | None) -> str:
+    """A time that may have none."""
+    return "no limit" if milliseconds is None else duration(milliseconds)
 
 
 def text(plan: Plan) -> str:
@@ -143,7 +137,7 @@ def _exposed(exposure: Exposure | None) -> str:
     at = f"(step {exposure.step + 1})"
     if exposure.noticed_ms is None:
         return f"at worst {share} until somebody notices: nothing judges them before a wait without a limit {at}"
-    hit = f", as much as all requests for {duration(exposure.hit_ms)}" if exposure.share else ""
+    hit = f", as much as all requests for {limit(exposure.hit_ms)}" if exposure.share else ""
     return f"at worst {share} for {duration(exposure.noticed_ms)}{hit} {at}"
 
 

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from dsl.ir import Program
+from interpreter.durations import duration
 from interpreter.simulator.power import drawn
-from interpreter.simulator.quantities import duration
 from interpreter.simulator.scenario import zone
 from interpreter.simulator.timeline import Moment, Story
 from interpreter.state import CheckRecord, CheckResult, Verdict

@@ -9,8 +9,8 @@ from typing import NamedTuple, assert_never
 from dsl.ir import ExpectBound, ExpectOutcome, Metric, Program, Span, TestCase
 from dsl.ir_json import digest
 from interpreter.analysis.readings import compare
+from interpreter.durations import duration
 from interpreter.simulator.inversion import Problem
-from interpreter.simulator.quantities import duration
 from interpreter.simulator.scenario import of_test
 from interpreter.simulator.simulation import simulate
 from interpreter.simulator.timeline import Level, Story

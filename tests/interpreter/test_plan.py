@@ -34,10 +34,11 @@ from dsl.ir import (
     Webhook,
     Window,
 )
+from interpreter.durations import duration
 from interpreter.plan import plan
 from interpreter.plan_exposure import exposures, worst
 from interpreter.plan_load import loads
-from interpreter.plan_table import data, duration, text
+from interpreter.plan_table import data, text
 from interpreter.simulator.scenario import healthy
 from interpreter.simulator.simulation import simulate
 from interpreter.simulator.timeline import Story
@@ -294,11 +295,17 @@ def test_the_table_and_its_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("milliseconds", "words"),
-    [(0, "0s"), (1, "1ms"), (90_000, "1m30s"), (90_061_001, "1d1h1m1s1ms"), (None, "no limit")],
+    ("milliseconds", "words"), [(0, "0s"), (1, "1ms"), (90_000, "1m30s"), (90_061_001, "1d1h1m1s1ms"), (-60_000, "-1m")]
 )
-def test_durations_are_written_as_the_language_writes_them(milliseconds: int | None, words: str) -> None:
+def test_durations_are_written_as_the_language_writes_them(milliseconds: int, words: str) -> None:
     assert duration(milliseconds) == words
+
+
+def test_a_canary_that_follows_its_traffic_is_waited_for_at_each_raise() -> None:
+    found = plan(program(ScaleOp(match_traffic=True), *ramp(10, 20), PromoteOp()))
+    assert found.promotion is not None
+    assert found.promotion.latest == 5 * CANARY.deadline_ms + 2 * MINUTE + 2 * MINUTE
+    assert found.steps[1].ended_by == ("canary not ready in time",)
 
 
 def test_an_event_of_the_scenario_can_make_it_the_latest() -> None:
