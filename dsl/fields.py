@@ -42,10 +42,12 @@ def read_fields(
     frame: Frame,
     what: str,
     at: Span | None = None,
+    block: Span | None = None,
     beside: Collection[str] = (),
 ) -> dict[str, Any]:
-    """The settings of a block as plain data, by name. `what` is the block in words; at `at`, missing ones are shown.
-    What else could have been meant by a word that is no setting is in `beside`."""
+    """The settings of a block as plain data, by name. `what` is the block in words; at `at`, missing ones are shown,
+    unless the `block` has something in it that could not be read. What else could have been meant by a word that is no
+    setting is in `beside`."""
     first: dict[str, syntax.Field] = {}
     meant: set[str] = set()
     data: dict[str, Any] = {}
@@ -61,11 +63,17 @@ def read_fields(
             value = _field(field, slots[name].shape, frame)
             if value is not None:
                 data[name] = value
-    if at is not None:
+    if at is not None and (block is None or not _torn(block, frame)):
         for name, slot in slots.items():
             if slot.required and name not in first and name not in meant:
                 _missing(name, what, at, frame)
     return data
+
+
+def _torn(block: Span, frame: Frame) -> bool:
+    torn = frame.module.torn(block)
+    frame.bench.spoilt = frame.bench.spoilt or torn
+    return torn
 
 
 def twice(span: Span, before: Span, name: str, frame: Frame) -> None:
@@ -89,8 +97,6 @@ def _unknown(name: syntax.Name, slots: Slots, what: str, frame: Frame, beside: C
     if takers and name.text in OPTIONS:
         shown = takers if len(takers) <= 4 else [*takers[:4], "others"]
         other = f"{listed(shown)} {'has' if len(takers) == 1 else 'have'} it"
-        if slots:
-            other += f"; {what} has {listed(slots)}"
         frame.findings.error("RW210", f"{what} has no setting `{name.text}`", name.span, help=other)
         return
     other = f"its settings are {listed(slots)}" if slots else "it has no settings"
@@ -233,7 +239,8 @@ def _bounds(value: Value, span: Span, shape: Bounds, frame: Frame, what: str) ->
             return None
     low, high = (int(end.data) for end in ends)
     if low > high:
-        out_of_range(value, span, frame, what=what, bounds=f"from the lower to the higher, `{high}..{low}`")
+        bounds = f"a range from the lower to the higher, `{high}..{low}`"
+        out_of_range(value, span, frame, what=what, bounds=bounds, how="runs backwards")
         return None
     return low, high
 

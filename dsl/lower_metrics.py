@@ -137,6 +137,8 @@ def _queried(
     )
     variants = [item for item in items if isinstance(item, syntax.Variant)]
     provider = frame.bench.provider
+    if provider is None and wanted.declared.module.standard:
+        return None  # checked where it was written, and asked by nobody here
     if provider is None:
         return _every_variant(node, common, variants, unit, frame)
     chosen = next((variant for variant in variants if variant.traffic.text == provider), None)
@@ -249,7 +251,9 @@ def _queries(node: syntax.Metric, body: Body, unit: ir.Unit, frame: Frame) -> tu
         if before is not query:
             what = "the query" if part == "value" else f"the query for `{part}`"
             _twice(query.span, before.span, what, frame)
-    if not body.queries:
+    if frame.module.torn(node.span):
+        frame.bench.spoilt = True
+    elif not body.queries:
         if all(field.name.text in METRIC for field in body.fields):  # else it is a misspelt query
             _no_query(node, unit, frame)
     elif "value" not in found:

@@ -150,9 +150,7 @@ class _Rollout:
 
     def damaged(self) -> bool:
         """Whether a statement of this rollout could not be read: then what it lacks may have stood there."""
-        span = self.node.span
-        broken = self.modules.main.broken
-        inside = any(b.start < span.end and b.end > span.start for b in broken)
+        inside = self.modules.main.torn(self.node.span)
         self.bench.spoilt = self.bench.spoilt or inside
         return inside
 
@@ -200,7 +198,7 @@ class _Rollout:
         if provider is None:
             return ir.Traffic(item.provider.text)
         slots = traffic_slots(provider)
-        options = read_fields(item.fields, slots, self.frame, f"`traffic {provider}`", item.provider.span)
+        options = read_fields(item.fields, slots, self.frame, f"`traffic {provider}`", item.provider.span, item.span)
         return ir.Traffic(provider, options)
 
     def service(self, target: ir.WorkloadRef) -> ir.Service:

@@ -150,6 +150,10 @@ class Module:
         if imported.alias is not None:
             self.aliases.setdefault(imported.alias, imported)
 
+    def torn(self, span: Span) -> bool:
+        """Whether something in this place could not be read: then what seems to be missing may have stood there."""
+        return any(b.start < span.end and b.end > span.start for b in self.broken)
+
     @property
     def blind(self) -> bool:
         """Whether an import that brings in names could not be had: then an unknown name may well be one of its."""
