@@ -61,12 +61,17 @@ def read(source: Source) -> Reading:
     driver = Driver(machine, source, tokens)
     mender = Mender(driver, SPECIALISTS)
     read_whole = driver.run(mender)
-    nodes = driver.salvage() if read_whole is None else list(read_whole)
+    nodes = _declared(driver.salvage()) if read_whole is None else list(read_whole)
     language = next((node[0] for node in nodes if type(node) is tuple), None)
     declarations = _with_docs(source, [node for node in nodes if type(node) is not tuple], comments)
     file = syntax.File(source, language, tuple(declarations), tuple(comments), Span(source, 0, len(source.text)))
     diagnostics = [*mender.diagnostics, *_escapes(source, tokens), *_language(nodes)]
     return Reading(ParseResult(file, tuple(in_order(diagnostics)), tuple(mender.dropped)), tokens, driver.maps)
+
+
+def _declared(salvaged: list[Any]) -> list[Any]:
+    """What was salvaged without the ends of lines, which lie between the declarations."""
+    return [node for node in salvaged if type(node) is not syntax.Name]
 
 
 def _too_long(source: Source) -> ParseResult:
