@@ -30,6 +30,8 @@ COMMANDS: dict[str, Row] = {
     "simulate": Row("rollway.simulate", "Run a policy in virtual time against a scenario.", TRY, quick=True),
     "test": Row("rollway.test", "Run the `test` blocks of policies.", TRY, quick=True),
     "run": Row("rollway.run", "Run a rollout with real processes and real traffic on this machine.", TRY),
+    "submit": Row("rollway.submit", "Bring a further revision to a run on this machine.", TRY),
+    "signal": Row("rollway.signal", "Approve, abort, promote, retry, pause or resume a run on this machine.", TRY),
     "demo": Row("rollway.demo", "Watch a good revision promoted and a bad one rolled back.", TRY),
     "explain": Row("rollway.explain", "Explain a code, with an example before and after.", LOOK_UP, quick=True),
     "schema": Row("rollway.schema", "Print the JSON Schema of a Program.", LOOK_UP, quick=True),

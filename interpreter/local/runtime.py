@@ -106,8 +106,15 @@ class LocalRuntime:
 
     async def reroute(self, routing: Routing) -> None:
         if routing != self._proxy.routing:
-            self._journal.note("weight", [self.now(), routing.weight, routing.mirror, bool(routing.matches)])
+            self._note(routing)
         self._proxy.route(routing)
+
+    def _note(self, routing: Routing) -> None:
+        """For the record; a restart that puts the same routing in force again is no change."""
+        noted = [routing.weight, routing.mirror, bool(routing.matches)]
+        before = self._journal.all("weight")
+        if noted != (before[-1][1:] if before else [0.0, 0.0, False]):
+            self._journal.note("weight", [self.now(), *noted])
 
     async def persist(self, state: State) -> None:
         await self._journal.keep("state", json.loads(state_json.encode(state)))

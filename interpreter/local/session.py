@@ -147,14 +147,16 @@ class Session:
         self.state = recalled.state
         self.resumed = recalled.resumed
         self.keeps_former_policy = recalled.keeps_former_policy
+        self.folder = settings.folder
         self.parts = parts
         self.world = world
+        self.listening = asyncio.Event()
         self.journal = journal
         self._watcher = watcher
         self._status = Status(settings.folder)
         self._trouble: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._chores: list[asyncio.Task[None]] = []
-        runtime = LocalRuntime(
+        self._runtime = LocalRuntime(
             self.program,
             world=world,
             journal=journal,
@@ -165,7 +167,7 @@ class Session:
             watcher=self,
             state=self.state,
         )
-        self._driver = Driver(self.program, runtime, self.state, boundary=_killer())
+        self._driver = Driver(self.program, self._runtime, self.state, boundary=_killer())
         parts.changes.listeners += [self._driver.wake, self._watch_primary]
 
     async def run(self, until: Callable[[State], bool]) -> State:
@@ -220,7 +222,7 @@ class Session:
                     await self.parts.changes.until(self._all_up)
             except TimeoutError:
                 self.event(_now_ms(), "SlowRestart", "not every process is up again; going on without", warning=True)
-        self.parts.proxy.route(self.state.routing)
+        await self._runtime.reroute(self.state.routing)
 
     def _all_up(self) -> bool:
         done = (Stage.READY, Stage.GIVEN_UP)
@@ -265,6 +267,7 @@ class Session:
         await self.parts.changes.until(lambda: self.parts.upstreams.has("primary"))
         await self.parts.proxy.serve(self.parts.socket)
         self.parts.answers.counting()
+        self.listening.set()
 
 
 def _prepare(folder: Path) -> None:
