@@ -18,7 +18,7 @@ TABLES = Path(__file__).resolve().parents[1] / "grammar" / "tables.json"
 INTERNAL = re.compile(
     r"""
       \b[A-Z]{3,}_[A-Z]\w*              # a terminal, a constant
-    | \w*__\w*                          # a generated rule, a dunder
+    | (?<!\w)__+[a-z]\w*               # a generated rule, a dunder
     | \b[A-Z]\w*\(                      # the repr of one of our tuples: Token(, Span(, Name(text=
     | \b\w+=<                           # a part of one
     | NoneType | <class | <function | <lambda | \bobject\ at\ 0x | Traceback | frozenset\( | \bdict_\w+\(
