@@ -16,6 +16,10 @@ _WORD = (
 )
 _SECRET_NAME = re.compile(rf"(?:^|[-_.]){_WORD}(?:$|[-_.])|cookie|^x-query-key$|^dd-", re.IGNORECASE)
 _PATTERNS = (
+    (
+        re.compile(r"(?i)\b((?:proxy-)?authorization[\"']?\s*[:=]\s*)(?:bearer|basic|token)?\s*[^\s,;\"']+"),
+        rf"\1{MASK}",
+    ),
     (re.compile(r"(?i)\b(bearer|basic|token)\s+[a-z0-9+/=_.~-]{8,}"), rf"\1 {MASK}"),
     (re.compile(rf"(?i)([\"']?\b[\w.-]*{_WORD}\b[\"']?\s*[:=]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&}}\"']+)"), rf"\1{MASK}"),
     (re.compile(r"(?i)\b([a-z][a-z0-9+.-]{1,12}://)[^\s/@:]*:[^\s/@]*@"), rf"\1{MASK}@"),
