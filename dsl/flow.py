@@ -7,7 +7,7 @@ at once, each webhook accepts, each approval is there already. The linter asks t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from dsl import ir
@@ -165,24 +165,6 @@ def reachable(program: ir.Program) -> frozenset[int]:
             for following in successors(program, index):
                 seen[following] = True
     return frozenset(i for i, here in enumerate(seen) if here)
-
-
-def ends_without_promotion(program: ir.Program) -> Iterator[int]:
-    """The reachable instructions behind which the program just stops: it then rolls back."""
-    for index in sorted(reachable(program)):
-        instruction = program.code[index]
-        if isinstance(instruction, ir.PromoteOp | ir.RollbackOp):
-            continue
-        nexts = [index + 1] if not isinstance(instruction, ir.BranchOp) else _branch_targets(instruction, index)
-        if any(i >= len(program.code) for i in nexts):
-            yield index
-
-
-def _branch_targets(branch: ir.BranchOp, index: int) -> list[int]:
-    outcome = constant(branch.condition) if branch.condition is not None else False
-    if outcome is None:
-        return [index + 1, branch.target]
-    return [index + 1] if outcome else [branch.target]
 
 
 def every_ms(program: ir.Program, analysis: str | None) -> int:

@@ -11,14 +11,11 @@ import of jinja2, and only their syntax tree is looked at: nothing is rendered b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from dsl.suggest import closest, question
-
-if TYPE_CHECKING:
-    from jinja2 import nodes
 
 QUERY_VARIABLES: Mapping[str, str] = {
     "name": "the rollout's name",
@@ -87,8 +84,6 @@ MAX_GROWTH = 256
 _SIMPLE = re.compile(r"\{\{-?\s*([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?\s*-?\}\}")
 _REGION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
-_STATEMENT = re.compile(r"\{%[-+]?\s*([A-Za-z_]\w*)?")
-_STATEMENTS = frozenset({"if", "elif", "else", "endif", "raw", "endraw"})
 _LITERALS = frozenset({"true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if", "else"})
 
 
@@ -133,7 +128,9 @@ def inspect(text: str) -> Usage:
         return Usage(frozenset(), (Problem("RW503", 0, 2, message, f"keep it under {MAX_LENGTH:,}"),))
     if is_simple(text):
         return _inspect_simple(text)
-    return _inspect_tree(text)
+    from dsl.jinja_tree import inspect_tree  # noqa: PLC0415 - slow to import, seldom needed
+
+    return inspect_tree(text)
 
 
 def is_simple(text: str) -> bool:
@@ -147,11 +144,11 @@ def _inspect_simple(text: str) -> Usage:
         name, attribute = found.groups()
         names.add(name)
         if attribute and (name != "variables" or attribute.startswith("_")):
-            problems.append(_reaching(name, attribute, found.start(1), found.end(2)))
+            problems.append(reaching(name, attribute, found.start(1), found.end(2)))
     return Usage(frozenset(names - _LITERALS), tuple(problems))
 
 
-def _reaching(name: str, attribute: str, start: int, end: int) -> Problem:
+def reaching(name: str, attribute: str, start: int, end: int) -> Problem:
     return Problem(
         "RW503",
         start,
@@ -163,62 +160,7 @@ def _reaching(name: str, attribute: str, start: int, end: int) -> Problem:
     )
 
 
-# --- templates with more in them ------------------------------------------------------------------------------------
-
-
-def _inspect_tree(text: str) -> Usage:
-    from jinja2 import Environment, TemplateSyntaxError, meta  # noqa: PLC0415 - slow to import, seldom needed
-
-    try:
-        tree = Environment().parse(text)  # noqa: S701 - parsed, never rendered
-    except TemplateSyntaxError as error:
-        return Usage(frozenset(), (_syntax_problem(text, error.lineno, error.message or ""),))
-    except (RecursionError, MemoryError, OverflowError, ValueError):
-        return Usage(frozenset(), (Problem("RW503", 0, 2, "this template is nested too deeply"),))
-    try:
-        problems = tuple(_forbidden(text, tree))
-        names = frozenset(meta.find_undeclared_variables(tree)) if not problems else frozenset[str]()
-    except RecursionError:
-        return Usage(frozenset(), (Problem("RW503", 0, 2, "this template is nested too deeply"),))
-    return Usage(names, problems)
-
-
-def _syntax_problem(text: str, line: int, words: str) -> Problem:
-    unclosed = _unclosed(text)
-    if unclosed is not None:
-        return unclosed
-    for found in _STATEMENT.finditer(text):
-        word = found[1] or ""
-        if word not in _STATEMENTS:
-            return _unknown_statement(found, word)
-    start, end = _region_on_line(text, line)
-    if "endif" in words or "end of template" in words:
-        return Problem("RW501", start, end, "this `{% if %}` has no end", "close it with `{% endif %}`")
-    return Problem(
-        "RW501",
-        start,
-        end,
-        f"cannot make sense of `{' '.join(text[start:end].split())}`",
-        "a template holds names such as `{{ workload }}`, filters such as `{{ target | upper }}`, and `{% if %}`",
-    )
-
-
-def _unclosed(text: str) -> Problem | None:
-    for opener, closer in (("{{", "}}"), ("{%", "%}"), ("{#", "#}")):
-        at = text.rfind(opener)
-        if at >= 0 and text.find(closer, at) < 0:
-            return Problem("RW501", at, at + 2, f"this `{opener}` is never closed", f"close it with `{closer}`")
-    return None
-
-
-def _unknown_statement(found: re.Match[str], word: str) -> Problem:
-    start, end = (found.start(1), found.end(1)) if word else (found.start(), found.end())
-    known = word in {"for", "macro", "include", "import", "from", "extends", "block", "set", "call", "filter", "do"}
-    message = f"a template may not use `{word}`" if known else f"`{word}` is not a statement of a template"
-    return Problem("RW503" if known else "RW501", start, end, message, "only `if`, `elif` and `else` can stand here")
-
-
-def _region_on_line(text: str, line: int) -> tuple[int, int]:
+def region_on_line(text: str, line: int) -> tuple[int, int]:
     """The first `{{ … }}` that ends on or after a line, for jinja2 knows no columns."""
     starts = [0, *(i + 1 for i, c in enumerate(text) if c == "\n")]
     begin = starts[min(line, len(starts)) - 1]
@@ -229,145 +171,7 @@ def _region_on_line(text: str, line: int) -> tuple[int, int]:
     return regions[-1].span() if regions else (0, min(2, len(text)))
 
 
-_WORDS: Mapping[str, str] = {
-    "For": "`for`",
-    "Macro": "`macro`",
-    "Include": "`include`",
-    "Import": "`import`",
-    "FromImport": "`import`",
-    "Extends": "`extends`",
-    "Block": "`block`",
-    "CallBlock": "`call`",
-    "FilterBlock": "`filter` blocks",
-    "Assign": "`set`",
-    "AssignBlock": "`set`",
-    "With": "`with`",
-    "Call": "calls such as `range(…)`",
-    "Mul": "`*`",
-    "Pow": "`**`",
-    "Mod": "`%`",
-    "FloorDiv": "`//`",
-    "List": "lists",
-    "Dict": "maps",
-    "Tuple": "lists",
-    "Slice": "slices",
-}
-_ALLOWED = frozenset(
-    {
-        "Template",
-        "Output",
-        "TemplateData",
-        "If",
-        "CondExpr",
-        "Name",
-        "Const",
-        "Getattr",
-        "Getitem",
-        "Filter",
-        "Test",
-        "Compare",
-        "Operand",
-        "And",
-        "Or",
-        "Not",
-        "Add",
-        "Sub",
-        "Div",
-        "Neg",
-        "Pos",
-        "Concat",
-        "Keyword",
-    }
-)
-_SOUGHT: Mapping[str, str] = {
-    "For": r"\bfor\b",
-    "Macro": r"\bmacro\b",
-    "Include": r"\binclude\b",
-    "Import": r"\bimport\b",
-    "FromImport": r"\bimport\b",
-    "Extends": r"\bextends\b",
-    "Block": r"\bblock\b",
-    "CallBlock": r"\bcall\b",
-    "FilterBlock": r"\bfilter\b",
-    "Assign": r"\bset\b",
-    "AssignBlock": r"\bset\b",
-    "With": r"\bwith\b",
-    "Mul": r"\*",
-    "Pow": r"\*\*",
-    "Mod": r"(?<!\{)%(?!\})",
-    "FloorDiv": "//",
-    "Call": r"\w+\s*\(",
-}
-
-
-def _forbidden(text: str, tree: nodes.Template) -> Iterator[Problem]:
-    growth, stack = 1, [tree]
-    while stack:
-        node = stack.pop()
-        kind = type(node).__name__
-        if kind not in _ALLOWED:
-            yield _forbidden_construct(text, kind, node.lineno)
-            continue
-        if kind == "Filter":
-            growth *= _growth(node)
-        yield from _forbidden_use(text, kind, node)
-        stack.extend(node.iter_child_nodes())  # type: ignore[arg-type]
-    if growth > MAX_GROWTH:
-        start, end = _find(text, r"\breplace\b", 1)
-        yield Problem("RW503", start, end, "these `replace` filters make a text too long")
-
-
-def _forbidden_construct(text: str, kind: str, line: int) -> Problem:
-    start, end = _find(text, _SOUGHT.get(kind, ""), line)
-    words = _WORDS.get(kind, "this")
-    return Problem(
-        "RW503",
-        start,
-        end,
-        f"a template may not use {words}" if words != "this" else "a template may not do this",
-        "a template may name variables, ask `if`, and use filters; whatever needs more belongs into the query language",
-    )
-
-
-def _forbidden_use(text: str, kind: str, node: nodes.Node) -> Iterator[Problem]:
-    if kind in ("Filter", "Test"):
-        name, known = node.name, FILTERS if kind == "Filter" else TESTS  # type: ignore[attr-defined]
-        if name not in known:
-            start, end = _find(text, rf"(?<!\w){re.escape(name)}(?!\w)", node.lineno)
-            words = "filter" if kind == "Filter" else "test"
-            yield Problem("RW504", start, end, f"there is no {words} `{name}` in a template", _choices(name, known))
-        elif name == "round" and not _rounds_little(node):
-            start, end = _find(text, r"\bround\b", node.lineno)
-            yield Problem("RW503", start, end, "`round` takes nothing but a number of digits, 0 to 9")
-    elif kind in ("Getattr", "Getitem"):
-        holder = getattr(node.node, "name", "a value")  # type: ignore[attr-defined]
-        part = node.attr if kind == "Getattr" else getattr(node.arg, "value", "")  # type: ignore[attr-defined]
-        if holder != "variables" or not isinstance(part, str) or part.startswith("_"):
-            start, end = _find(text, rf"\b{re.escape(str(holder))}\b\s*[.\[]?\s*\w*", node.lineno)
-            yield _reaching(str(holder), str(part), start, end)
-
-
-def _rounds_little(node: nodes.Node) -> bool:
-    """Whether a `round` filter has no argument or a small one: `round(999999999, 'ceil')` would take for ever."""
-    args = [getattr(arg, "value", None) for arg in node.args]  # type: ignore[attr-defined]
-    return not node.kwargs and len(args) <= 1 and all(isinstance(a, int) and 0 <= a <= 9 for a in args)  # type: ignore[attr-defined]
-
-
-def _growth(node: nodes.Node) -> int:
-    """How many times longer one filter can make a text."""
-    if node.name != "replace":  # type: ignore[attr-defined]
-        return 1
-    args = node.args  # type: ignore[attr-defined]
-    value = getattr(args[1], "value", None) if len(args) > 1 else None
-    return len(value) + 1 if isinstance(value, str) else MAX_GROWTH + 1
-
-
-def _choices(name: str, known: frozenset[str]) -> str:
-    near = closest(name, known)
-    return question(near) or "there are " + ", ".join(f"`{word}`" for word in sorted(known))
-
-
-def _find(text: str, pattern: str, line: int) -> tuple[int, int]:
+def find(text: str, pattern: str, line: int) -> tuple[int, int]:
     """Where a pattern stands in code (not in quotes, not in plain text), from this line on; else the whole region."""
     if pattern:
         begin = _offset_of_line(text, line)
@@ -379,7 +183,7 @@ def _find(text: str, pattern: str, line: int) -> tuple[int, int]:
         later = [hit for hit in hits if hit[1] > begin]
         if later or hits:
             return (later or hits)[0]
-    return _region_on_line(text, line)
+    return region_on_line(text, line)
 
 
 def _offset_of_line(text: str, line: int) -> int:
@@ -392,7 +196,7 @@ def _offset_of_line(text: str, line: int) -> int:
 
 
 def _unknown(text: str, name: str, allowed: frozenset[str]) -> Problem:
-    start, end = _find(text, rf"(?<![\w.]){re.escape(name)}(?!\w)", 1)
+    start, end = find(text, rf"(?<![\w.]){re.escape(name)}(?!\w)", 1)
     near = closest(name, allowed)
     names = ", ".join(f"`{word}`" for word in sorted(allowed))
     return Problem(
@@ -442,7 +246,7 @@ def render(text: str, values: Mapping[str, str]) -> Rendered | None:
     environment = ImmutableSandboxedEnvironment(autoescape=False)
     try:
         rendered = environment.from_string(text).render({**values, "variables": _AnyKey()})
-    except (TemplateError, ValueError, TypeError, ArithmeticError):
+    except (TemplateError, ValueError, TypeError, ArithmeticError, RecursionError):
         return None
     return Rendered(rendered, ())
 

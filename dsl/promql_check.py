@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from dsl.jinja_check import QUERY_VARIABLES, Problem, inspect, render
-from dsl.suggest import closest, question
+from dsl.promql_errors import explain
+from dsl.promql_words import FUNCTIONS, OPERATORS, Token, tokens, word_at
 
 MAX_DEPTH = 48
-MAX_OPERATORS = 96
+MAXOPERATORS = 96
 
 _SAMPLES = {
     **dict.fromkeys(QUERY_VARIABLES, "checkout"),
@@ -28,37 +29,9 @@ _SAMPLES = {
     "namespace": "shop",
     "interval": "1m",
 }
-_TOKEN = re.compile(
-    r"""(?P<template>\{\{.*?\}\}|\{%.*?%\})|(?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`[^`]*`)"""
-    r"""|(?P<comment>\#[^\n]*)|(?P<number>\d[\w.]*)|(?P<name>[A-Za-z_:][\w:]*)|(?P<mark>=~|!~|!=|==|<=|>=|[^\s\w])""",
-    re.DOTALL,
-)
-_OPERATOR_WORDS = frozenset({"and", "or", "unless", "atan2"})
-_OPERATORS = frozenset({"+", "-", "*", "/", "%", "^", "==", "!=", "<", "<=", ">", ">=", *_OPERATOR_WORDS})
 _RANGED = frozenset({"rate", "irate", "increase", "delta", "idelta", "deriv"})
 _COUNTING = frozenset({"increase", "delta", "count_over_time", "sum_over_time", "changes", "resets"})
 _AGGREGATES = frozenset({"sum", "avg", "min", "max", "count", "group"})
-_FUNCTIONS = frozenset(
-    {"rate", "irate", "increase", "delta", "idelta", "deriv", "sum", "avg", "min", "max", "count", "histogram_quantile"}
-    | {"clamp_min", "clamp_max", "clamp", "abs", "ceil", "floor", "round", "vector", "scalar", "time", "absent"}
-    | {"label_replace", "label_join", "sort", "topk", "bottomk", "quantile", "stddev", "avg_over_time", "changes"}
-    | {"max_over_time", "min_over_time", "sum_over_time", "count_over_time", "quantile_over_time", "last_over_time"}
-)
-
-
-class Token(NamedTuple):
-    kind: str
-    text: str
-    start: int
-    end: int
-
-
-def tokens(text: str) -> Iterator[Token]:
-    """The words of a query, `{{ … }}` being one, without comments."""
-    for found in _TOKEN.finditer(text):
-        kind = found.lastgroup or ""
-        if kind != "comment":
-            yield Token(kind, found[0], found.start(), found.end())
 
 
 @lru_cache(maxsize=1024)
@@ -91,7 +64,7 @@ def _parse(text: str, parameters: frozenset[str], unit: str) -> Iterator[Problem
     try:
         tree = promql_parser.parse(rendered.text)
     except ValueError as error:
-        problem = _explain(str(error), rendered.text)
+        problem = explain(str(error), rendered.text)
         yield _taken_back(problem, rendered.origin, text)
     else:
         yield from _shape(tree, text, unit)
@@ -105,9 +78,9 @@ def _too_complex(query: str) -> bool:
             deepest = max(deepest, depth)
         elif word.text in ")]}":
             depth -= 1
-        elif word.text.lower() in _OPERATORS:
+        elif word.text.lower() in OPERATORS:
             operators += 1
-    return deepest > MAX_DEPTH or operators > MAX_OPERATORS
+    return deepest > MAX_DEPTH or operators > MAXOPERATORS
 
 
 def _taken_back(problem: Problem, origin: tuple[int, ...], text: str) -> Problem:
@@ -120,165 +93,6 @@ def _taken_back(problem: Problem, origin: tuple[int, ...], text: str) -> Problem
     if text.startswith("{{", end - 1):
         end = text.find("}}", end) + 2
     return problem._replace(start=start, end=max(end, start + 1))
-
-
-def _explain(said: str, query: str) -> Problem:
-    """The parser's complaint in words about the query, at the words that it is about."""
-    words = list(tokens(query))
-    for pattern, explain in _COMPLAINTS:
-        found = re.search(pattern, said)
-        if found is not None:
-            start, end, message, help_text = explain(found, query, words)
-            return Problem("RW505", start, end, message, help_text)
-    where = _out_of_place(words)
-    if where is not None:
-        start, end, near = where.start, where.end, f"`{where.text}` does not fit here"
-        return Problem("RW505", start, end, f"this is not PromQL: {near}", "look at what stands just before it")
-    return Problem("RW505", 0, len(query), "this is not PromQL", "try it in Prometheus's own expression browser")
-
-
-def _open_bracket(_: re.Match[str], query: str, words: list[Token]) -> tuple[int, int, str, str]:
-    stack = []
-    for word in words:
-        if word.text in ("(", "[", "{"):
-            stack.append(word)
-        elif word.text in (")", "]", "}") and stack:
-            stack.pop()
-    last = stack[-1] if stack else None
-    start, end = (last.start, last.end) if last else (0, len(query))
-    return start, end, f"this `{last.text if last else '('}` is never closed", "close it"
-
-
-def _closing(_: re.Match[str], query: str, words: list[Token]) -> tuple[int, int, str, str]:
-    depth = 0
-    for word in words:
-        depth += (word.text == "(") - (word.text == ")")
-        if depth < 0:
-            return word.start, word.end, "this `)` closes nothing", "drop it, or open a `(` before"
-    return 0, len(query), "a `)` closes nothing", "drop it, or open a `(` before"
-
-
-def _unknown_function(found: re.Match[str], query: str, words: list[Token]) -> tuple[int, int, str, str]:
-    name = found[1]
-    start, end = _word(name, query, words)
-    return start, end, f"PromQL has no function `{name}`", question(closest(name, _FUNCTIONS))
-
-
-def _wants_range(found: re.Match[str], query: str, words: list[Token]) -> tuple[int, int, str, str]:
-    start, end = _word(found[1], query, words)
-    return start, end, f"`{found[1]}` wants a stretch of time", "add `[{{ interval }}]` behind the selector"
-
-
-def _wants_instant(found: re.Match[str], query: str, words: list[Token]) -> tuple[int, int, str, str]:
-    start, end = _word(found[1], query, words)
-    return start, end, f"`{found[1]}` cannot take a stretch of time", "take the `[…]` away, or put `rate(…)` around it"
-
-
-def _arguments(found: re.Match[str], query: str, words: list[Token]) -> tuple[int, int, str, str]:
-    wanted, name, got = found[1], found[2], found[3]
-    start, end = _word(name, query, words)
-    return start, end, f"`{name}` wants {wanted} argument{'s' * (wanted != '1')}, and has {got}", ""
-
-
-def _aggregate(_: re.Match[str], query: str, words: list[Token]) -> tuple[int, int, str, str]:
-    start, end = _word("topk|bottomk|quantile|count_values|limitk|limit_ratio", query, words)
-    return start, end, f"`{query[start:end]}` wants two arguments: a number, and what it is about", ""
-
-
-def _regex(found: re.Match[str], query: str, words: list[Token]) -> tuple[int, int, str, str]:
-    at = next((word for word in words if word.kind == "string" and word.text[1:-1] == found[1]), None)
-    start, end = (at.start, at.end) if at else (0, len(query))
-    return (
-        start,
-        end,
-        f"`{found[1]}` is not a regular expression",
-        "mind the brackets, and write `\\\\` for a backslash",
-    )
-
-
-def _unterminated(found: re.Match[str], query: str, words: list[Token]) -> tuple[int, int, str, str]:
-    quote = next((w for w in words if w.kind == "mark" and w.text in "\"'`"), None)
-    start, end = (quote.start, quote.end) if quote else (0, len(query))
-    return start, end, f"this text is never closed by a `{found[1]}`", ""
-
-
-def _label(found: re.Match[str], query: str, words: list[Token]) -> tuple[int, int, str, str]:
-    start, end = _word(found[1], query, words)
-    return (
-        start,
-        end,
-        f"`{found[1]}` does not fit among the labels",
-        'labels are matched as in `{code="500", path=~"/a.*"}`',
-    )
-
-
-def _nested_range(_: re.Match[str], query: str, words: list[Token]) -> tuple[int, int, str, str]:
-    start, end = _word(r"\[", query, words)
-    return start, end, "a stretch of time can only stand behind a plain selector", "put it inside: `sum(rate(x[…]))`"
-
-
-def _scalars(_: re.Match[str], query: str, words: list[Token]) -> tuple[int, int, str, str]:
-    start, end = _word("==|!=|<=|>=|<|>", query, words)
-    return start, end, "two numbers are compared here", "a query returns a value; the policy compares it"
-
-
-def _nothing(_: re.Match[str], query: str, __: list[Token]) -> tuple[int, int, str, str]:
-    return 0, len(query), "this query is empty", "write PromQL between the quotes"
-
-
-_COMPLAINTS = (
-    (r"unclosed left|no closing|unexpected end", _open_bracket),
-    (r"unexpected character inside brackets", _open_bracket),
-    (r"unexpected right parenthesis", _closing),
-    (r"unknown function with name '(\w+)'", _unknown_function),
-    (r"expected type matrix in call to function '(\w+)'", _wants_range),
-    (r"expected type \w+ in call to function '(\w+)', got matrix", _wants_instant),
-    (r"expected (?:at least |at most )?(\d+) argument\(s\) in call to '(\w+)', got (\d+)", _arguments),
-    (r"wrong number of arguments for aggregate", _aggregate),
-    (r"illegal regex for (.*)", _regex),
-    (r"unterminated quoted string (.)", _unterminated),
-    (r"unexpected \w+ '([^']*)' in label matching", _label),
-    (r"unexpected '([^']*)' in label matching", _label),
-    (r"ranges only allowed", _nested_range),
-    (r"comparisons between scalars", _scalars),
-    (r"no expression found", _nothing),
-)
-
-
-def _word(pattern: str, query: str, words: list[Token]) -> tuple[int, int]:
-    for word in words:
-        if word.kind != "string" and (word.text == pattern or re.fullmatch(pattern, word.text)):
-            return word.start, word.end
-    return 0, len(query)
-
-
-def _out_of_place(words: list[Token]) -> Token | None:
-    """The first word that stands where an operator, or an operand, was due."""
-    operand_due, depth = True, 0
-    for index, word in enumerate(words):
-        depth += (word.text in "[{") - (word.text in "]}")
-        if depth > 0 or word.text in "]}":
-            operand_due = False
-            continue
-        if word.kind in ("name", "number", "string") and word.text.lower() not in _OPERATORS:
-            modifier = word.text in {"by", "without", "on", "ignoring", "group_left", "group_right", "bool", "offset"}
-            if modifier:
-                operand_due = True
-                continue
-            if not operand_due and words[index - 1].text != ")":
-                return word
-            operand_due = False
-        elif word.text.lower() in _OPERATORS:
-            if operand_due and word.text not in "+-":
-                return word
-            operand_due = True
-        elif word.text in ("(", ","):
-            operand_due = True
-        elif word.text == ")":
-            operand_due = False
-        else:
-            return word
-    return words[-1] if operand_due else None
 
 
 # --- what a query that parses still gets wrong ------------------------------------------------------------------------
@@ -317,7 +131,7 @@ def _same_for_both(text: str, words: list[Token]) -> Iterator[Problem]:
     usage = inspect(text)
     if usage.names & _TELLING or any(word.kind == "string" and "canary" in word.text for word in words):
         return
-    first = next((word for word in words if word.kind == "name" and word.text not in _FUNCTIONS), words[0])
+    first = next((word for word in words if word.kind == "name" and word.text not in FUNCTIONS), words[0])
     yield Problem(
         "RW507",
         first.start,
@@ -372,7 +186,7 @@ def _without_le(node: Any, text: str) -> Iterator[Problem]:
     keeps = modifier is not None and (str(modifier.type).endswith("By") == ("le" in labels))
     if keeps:
         return
-    start, end = _word("|".join(_AGGREGATES), text, list(tokens(text)))
+    start, end = word_at("|".join(_AGGREGATES), text, list(tokens(text)))
     message = f"`{text[start:end]}` throws away `le`, the bounds of the histogram"
     yield Problem("RW508", start, end, message, "add `by (le)`")
 
@@ -384,7 +198,7 @@ def _empty_numerator(tree: Any, text: str) -> Iterator[Problem]:
         return
     name, op, value = sorted(extra)[0]
     shown = f'{name}{op}"{value}"'
-    start, end = _word(re.escape(name), text, list(tokens(text)))
+    start, end = word_at(re.escape(name), text, list(tokens(text)))
     message = f"when no request has `{shown}`, this query has no data rather than 0"
     yield Problem("RW513", start, end, message, "let the metric return events: `bad` and `total` are asked apart")
 

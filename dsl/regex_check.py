@@ -102,19 +102,27 @@ def _malformed(pattern: str, said: str) -> Problem:
     reason = next((words for start, words in _REASONS if said.startswith(start) or start in said), "")
     detail = said.partition(": ")[2]
     at = pattern.find(detail) if detail and detail != pattern else -1
-    start, end = (at, at + len(detail)) if at >= 0 else (0, len(pattern))
+    start, end = (at, at + len(detail)) if at >= 0 else _unclosed(pattern, said)
     message = "this is not a regular expression" + (f": {reason}" if reason else "")
     return Problem(
         "RW510", start, end, message, "the syntax is RE2's; a special character is meant literally behind `\\`"
     )
 
 
-_SPECIAL = re.compile(r"[\\^$.|?*+()\[\]{}]")
+_CLASS_OR_BRACKET = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()\[]", re.DOTALL)
 
 
-def is_literal(pattern: str) -> bool:
-    """Whether the expression holds no special character at all, so that it only says "contains"."""
-    return _SPECIAL.search(pattern) is None
+def _unclosed(pattern: str, said: str) -> tuple[int, int]:
+    """The bracket that is never closed, if it is that, else all of the pattern."""
+    if "missing )" not in said and "missing ]" not in said:
+        return 0, len(pattern)
+    opened: list[int] = []
+    for found in _CLASS_OR_BRACKET.finditer(pattern):
+        if found[0] in ("(", "["):
+            opened.append(found.start())
+        elif found[0] == ")" and opened:
+            opened.pop()
+    return (opened[-1], opened[-1] + 1) if opened else (0, len(pattern))
 
 
 def is_anchored(pattern: str) -> bool:

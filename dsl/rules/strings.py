@@ -63,7 +63,7 @@ def _raw_offset(text: str, index: int) -> int:
         plain = line.rstrip("\r")
         length = max(0, len(plain) - margin) if plain.strip() else 0
         if left <= length:
-            return at + min(margin, len(plain)) + left
+            return at + margin + left if plain.strip() else at + len(plain)
         left -= length + 1
         at += len(line) + 1
     return len(text)

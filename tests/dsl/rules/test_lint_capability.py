@@ -1,0 +1,111 @@
+"""Protects the rules about what a traffic provider cannot do: each wish is refused at the words that make it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dsl.capabilities import OPTIONS, PROVIDERS, can_all
+
+GATEWAY = 'gateway_api { gateway_refs [{ name: "public" }] }'
+NGINX = 'nginx { ingress "shop" }'
+ALB = 'alb { ingress "shop" }'
+HEADER = 'route to canary when header "x-user" {}; hold 5 checks; promote'
+
+
+@pytest.mark.parametrize(
+    ("code", "traffic", "steps", "words"),
+    [
+        ("RW401", "kubernetes", "shift to 20% for 5m; promote", ["shift to 20% for 5m"]),
+        ("RW401", "kubernetes", "shift to 100% for 5m; promote", []),
+        ("RW401", "linkerd", "shift to 20% for 5m; promote", []),
+        ("RW402", "knative", "shift to 0.5% for 5m; promote", ["shift to 0.5% for 5m"]),
+        ("RW402", "replicas", "shift to 0.5% for 5m; promote", []),
+        ("RW402", "istio", "shift to 0.5% for 5m; promote", []),
+        ("RW403", "linkerd", "mirror 20% for 5m; mirror off; promote", ["mirror 20% for 5m"]),
+        ("RW403", "contour", "mirror 20% for 5m; mirror off; promote", []),
+        ("RW405", "smi", HEADER.format('== "a"'), ['header "x-user" == "a"']),
+        ("RW405", NGINX, 'route to canary when query "v" == "2"; hold 5 checks; promote', ['query "v" == "2"']),
+        ("RW406", ALB, HEADER.format('=~ "^a"'), ['header "x-user" =~ "^a"']),
+        ("RW406", ALB, HEADER.format('^= "a"'), []),
+        ("RW406", NGINX, HEADER.format("exists"), ['header "x-user" exists']),
+        ("RW406", NGINX, 'route to canary when cookie "c" == "beta"; hold 5 checks; promote', ['cookie "c" == "beta"']),
+        ("RW406", NGINX, 'route to canary when cookie "c" == "always"; hold 5 checks; promote', []),
+        ("RW408", "linkerd", 'sticky "s" for 1h; shift to 10% for 5m; promote', ['sticky "s" for 1h']),
+        ("RW408", "traefik", 'sticky "s" for 1h; shift to 10% for 5m; promote', []),
+    ],
+)
+def test_what_a_provider_cannot_do(lint: Any, code: str, traffic: str, steps: str, words: list[str]) -> None:
+    assert [text for text, _ in lint(code, traffic=traffic, steps=steps)] == words
+
+
+def test_tests_that_nginx_cannot_combine(lint: Any) -> None:
+    both = 'route to canary when header "a" == "1" and cookie "c" == "always"; hold 5 checks; promote'
+    assert len(lint("RW407", traffic=NGINX, steps=both)) == 1
+    two = 'route to canary when header "a" == "1" or header "b" == "2"; hold 5 checks; promote'
+    assert lint("RW407", traffic=NGINX, steps=two) == [
+        ('header "b" == "2"', "`nginx` cannot route by more than one header")
+    ]
+    either = 'route to canary when header "a" == "1" or cookie "c" == "always"; hold 5 checks; promote'
+    assert lint("RW407", traffic=NGINX, steps=either) == []
+    assert lint("RW407", traffic=GATEWAY, steps=both) == []
+
+
+def test_the_message_says_who_can_and_who_was_asked(full: Any) -> None:
+    (found,) = full("RW403", traffic="linkerd", steps="mirror 20% for 5m; mirror off; promote")
+    assert found.message == "`linkerd` cannot mirror requests"
+    assert [label.span.text for label in found.labels] == ["linkerd"]
+    assert "`istio`" in found.help
+    assert "`linkerd`" not in found.help
+
+
+def test_a_standard_strategy_is_blamed_on_who_chose_it(lint: Any) -> None:
+    text = """import "std/http"
+import "std/strategies"
+rollout agent in shop {
+  target daemonset/agent
+  traffic kubernetes
+  analysis { every 1m; tolerate 3 failures; require success_rate >= 99% }
+  strategy canary(step: 20%)
+}
+"""
+    assert [words for words, _ in lint("RW401", text)] == ["strategy canary(step: 20%)"]
+
+
+def test_protocols(lint: Any) -> None:
+    tcp = "port 9000; app_protocol tcp"
+    assert lint("RW409", traffic=NGINX, service=tcp) == [("tcp", "`nginx` cannot split tcp traffic")]
+    assert lint("RW409", traffic="smi", service=tcp) == []
+    assert lint("RW409", traffic=NGINX, service="port 9000; app_protocol grpc") == []
+    looked_into = HEADER.format("exists")
+    assert len(lint("RW412", traffic="istio", service=tcp, steps=looked_into)) == 1
+    assert lint("RW412", traffic="istio", service=tcp) == []
+
+
+def test_retired_providers_are_a_hint(lint: Any) -> None:
+    assert [words for words, _ in lint("RW413", traffic="osm")] == ["osm"]
+    assert lint("RW413", traffic="istio") == []
+
+
+def test_a_share_of_mirrored_requests_needs_more_than_a_mirror(lint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    coarse = PROVIDERS["istio"]._replace(mirror_share=False)
+    monkeypatch.setitem(PROVIDERS, "istio", coarse)  # type: ignore[arg-type]
+    steps = "mirror {} for 5m; mirror off; promote"
+    assert len(lint("RW403", steps=steps.format("20%"))) == 1
+    assert lint("RW403", steps=steps.format("100%")) == []
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_a_row_is_sound(name: str) -> None:
+    row = PROVIDERS[name]
+    assert row.takes <= set(OPTIONS)
+    assert row.mirror or not row.mirror_share
+    assert row.matches or not (row.several or row.together or row.one_of_each)
+    assert not row.cookie_value or row.cookie
+    assert 0 <= row.granularity <= 1
+
+
+def test_who_can() -> None:
+    assert can_all("sticky") == [name for name in PROVIDERS if PROVIDERS[name].sticky and name != "local"]
+    assert "kubernetes" not in can_all("weights")
