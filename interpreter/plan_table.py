@@ -6,20 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dsl.flow import Range
-from dsl.ir import NotifyOp, Program, RouteOp
+from dsl.ir import Check, NotifyOp, Program, RouteOp, Statistical
 from interpreter.durations import duration
 from interpreter.plan import Plan, PlannedStep
-from interpreter.plan_exposure import Exposure, exposures, worst
+from interpreter.plan_exposure import Exposure, exposures, gathers, worst
 from interpreter.plan_load import Load, loads
 from interpreter.plan_times import Span
 
 _HEAD = ("step", "soonest", "latest", "canary", "what", "judged by", "ended by")
 _WIDEST = 44
-
-
-def limit(milliseconds: int | None) -> str:
-    """A time that may have none."""
-    return "no limit" if milliseconds is None else duration(milliseconds)
 
 
 def text(plan: Plan) -> str:
@@ -121,6 +116,8 @@ def _summary(plan: Plan) -> Iterator[str]:
         yield f"no limit   {', '.join(plan.endless)}"
     for words in dict.fromkeys(words for step in plan.steps for words in step.aborted_by):
         yield f"aborts     {words}"
+    for words in dict.fromkeys(_gathering(plan)):
+        yield f"evidence   {words}"
     yield f"exposure   {_exposed(worst(plan))}"
     for load in loads(plan):
         yield f"load       {_load(load)}"
@@ -129,16 +126,32 @@ def _summary(plan: Plan) -> Iterator[str]:
         yield f"messages   {messages} to channels, beside those of events"
 
 
+def _gathering(plan: Plan) -> Iterator[str]:
+    """The checks that need evidence, and what that means for the times of this plan."""
+    used = dict.fromkeys(step.analysis for step in plan.steps if step.analysis is not None)
+    for check in (check for name in used for check in plan.program.analyses[name].checks):
+        if isinstance(check, Check) and check.kind != "observe" and gathers(check.condition):
+            test = check.condition.test if isinstance(check.condition, Statistical) else ""
+            holds = "holds the traffic" if test in ("certified", "kayenta") else "stops nothing"
+            yield f"`{check.text}` {holds} until it has seen enough, which no time here counts"
+
+
 def _exposed(exposure: Exposure | None) -> str:
     if exposure is None:
         return "no user's request reaches the canary"
     shares = [f"{exposure.share:g}% of requests"] if exposure.share else []
     share = " and ".join([*shares, *(["those that match"] if exposure.matched else [])])
     at = f"(step {exposure.step + 1})"
-    if exposure.noticed_ms is None:
+    if exposure.notice.ms is None and exposure.notice.evidence:
+        return f"at worst {share} until the evidence is enough, for which there is no fixed time {at}"
+    if exposure.notice.ms is None:
         return f"at worst {share} until somebody notices: nothing judges them before a wait without a limit {at}"
-    hit = f", as much as all requests for {limit(exposure.hit_ms)}" if exposure.share else ""
-    return f"at worst {share} for {duration(exposure.noticed_ms)}{hit} {at}"
+    hit = f", as much as all requests for {duration(_rounded(exposure.hit_ms or 0))}" if exposure.share else ""
+    return f"at worst {share} for {duration(exposure.notice.ms)}{hit} {at}"
+
+
+def _rounded(milliseconds: int) -> int:
+    return round(milliseconds, -3) if milliseconds >= 1000 else milliseconds
 
 
 def _load(load: Load) -> str:
@@ -167,7 +180,14 @@ def _span(span: Span) -> dict[str, int | None]:
 
 
 def _exposure(one: Exposure) -> dict[str, Any]:
-    return {**one._asdict(), "hit_ms": one.hit_ms}
+    return {
+        "step": one.step,
+        "share": one.share,
+        "matched": one.matched,
+        "noticed_ms": one.notice.ms,
+        "by_evidence": one.notice.evidence,
+        "hit_ms": one.hit_ms,
+    }
 
 
 def _step(step: PlannedStep) -> dict[str, Any]:

@@ -30,6 +30,8 @@ _MOST_ROUNDS = 50
 _MOST_PASSES_AT_ONCE = 2_000
 _STALLED_AFTER = 200
 """So many passes in a row without progress, in a world that will not change any more, and nothing will come of it."""
+_STALLED_GATHERING_AFTER = 5_000
+"""The same while evidence is being gathered, which may take long."""
 
 
 class _Crash(Exception):
@@ -181,7 +183,7 @@ def _roll_out(runtime: _Runtime, scenario: Scenario) -> Story:
         recorder.happened(world)
         step = runtime.settle()
         stalled, mark = (0, now) if (now := _mark(runtime.state)) != mark else (stalled + 1, mark)
-        if _over(runtime) or (stalled > _STALLED_AFTER and world.next_change() is None and not _times_out(runtime)):
+        if _over(runtime) or _stalls(runtime, stalled):
             break
         if runtime.passes >= scenario.most_passes or not _jump(runtime, step) or world.at_ms > scenario.horizon_ms:
             break
@@ -195,6 +197,13 @@ def _over(runtime: _Runtime) -> bool:
     if run is None or run.stage is not Stage.OVER or run.outcome is None or state.outbox:
         return False
     return run.revision == world.revision_at(world.scenario.horizon_ms)
+
+
+def _stalls(runtime: _Runtime, passes: int) -> bool:
+    """Whether nothing will come of it any more, after so many passes without progress."""
+    run = runtime.state.run
+    enough = _STALLED_GATHERING_AFTER if run is not None and run.evidence else _STALLED_AFTER
+    return passes > enough and runtime.world.next_change() is None and not _times_out(runtime)
 
 
 def _times_out(runtime: _Runtime) -> bool:

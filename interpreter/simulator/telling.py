@@ -1,7 +1,7 @@
 """A simulated rollout as text for people and as JSON for tools.
 
-Checks that pass one after another at the same step are told in one line, with the values of the last of them; in the
-JSON each stands by itself. No colours: the same bytes everywhere.
+Checks that pass one after another at the same step, or that say nothing, are told in one line, with the values of the
+last of them; in the JSON each stands by itself. No colours: the same bytes everywhere.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from interpreter.state import CheckRecord, CheckResult, Verdict
 
 _BAR = 10
 _MOST_VALUES = 3
-_MARKS = {"world": "*", "step": ">", "check": "✓", "event": " ", "call": " ", "message": " "}
+_MARKS = {"world": "*", "step": ">"}
 _DECISIVE = (Verdict.ABORT, Verdict.FAIL, Verdict.ERROR, Verdict.NO_DATA, Verdict.INCONCLUSIVE)
 _WORDS = {
     Verdict.FAIL: "fails",
@@ -76,29 +76,30 @@ def _canary(moment: Moment) -> str:
 
 
 def lines(program: Program, moments: Sequence[Moment]) -> Iterator[Line]:
-    """The moments, passing checks of one step in one line, and steps of one statement told once."""
+    """The moments; checks of one step with one verdict in one line, steps of one statement told once."""
     run: list[Moment] = []
     last_step = -1
     for moment in moments:
         if run and not _goes_on(run[-1], moment):
-            yield _passed(run)
+            yield _several(run)
             run = []
-        if _passes(moment):
+        if _repeats(moment):
             run.append(moment)
         elif moment.kind != "step" or _worth_telling(program, last_step, moment.step):
             yield _line(program, moment)
         if moment.kind == "step":
             last_step = moment.step
     if run:
-        yield _passed(run)
+        yield _several(run)
 
 
-def _passes(moment: Moment) -> bool:
-    return moment.check is not None and moment.check.verdict is Verdict.PASS
+def _repeats(moment: Moment) -> bool:
+    """Whether it is a check that may come many times without a consequence; one that counts is told by itself."""
+    return moment.check is not None and not moment.bad
 
 
 def _goes_on(last: Moment, moment: Moment) -> bool:
-    return _passes(moment) and (moment.step, moment.weight) == (last.step, last.weight)
+    return _repeats(moment) and (moment.text, moment.step, moment.weight) == (last.text, last.step, last.weight)
 
 
 def _worth_telling(program: Program, last: int, step: int) -> bool:
@@ -108,12 +109,15 @@ def _worth_telling(program: Program, last: int, step: int) -> bool:
     return program.spans[last] != program.spans[step] or program.code[step].op == "route"
 
 
-def _passed(run: Sequence[Moment]) -> Line:
+def _several(run: Sequence[Moment]) -> Line:
     first, last = run[0], run[-1]
-    record = last.check
-    many = "check passes" if len(run) == 1 else f"{len(run)} checks pass, to {duration(last.at_ms)}"
-    seen = _values(record) if record is not None else ""
-    return Line(first.at_ms, "✓", last.weight, _canary(last), many + (f": {seen}" if seen else ""))
+    until = "" if len(run) == 1 else f" ({len(run)} checks, to {duration(last.at_ms)})"
+    words = _judged(last.check, until) if last.check is not None else ""
+    return Line(first.at_ms, "✓" if _passes(last) else "?", last.weight, _canary(last), words)
+
+
+def _passes(moment: Moment) -> bool:
+    return moment.check is not None and moment.check.verdict is Verdict.PASS
 
 
 def _values(record: CheckRecord) -> str:
@@ -127,16 +131,19 @@ def _line(program: Program, moment: Moment) -> Line:
     mark = ("!" if moment.kind == "event" else "✗") if moment.bad else _MARKS.get(moment.kind, " ")
     words = moment.text
     if moment.check is not None:
-        mark = mark if moment.bad else "?"
         words = _judged(moment.check)
     elif moment.kind == "step":
         words = f"{moment.step + 1}/{len(program.code)} {moment.text}"
     return Line(moment.at_ms, mark, moment.weight, _canary(moment), words)
 
 
-def _judged(record: CheckRecord) -> str:
-    told = [_told(result) for result in decisive(record)]
-    return f"check {_WORDS.get(record.verdict, record.verdict.value)}: " + "; ".join(told)
+def _judged(record: CheckRecord, many: str = "") -> str:
+    """A check in one line, with the values of one that passed and the causes of one that did not."""
+    if record.verdict is Verdict.PASS:
+        seen = _values(record)
+        return f"check passes{many}" + (f": {seen}" if seen else "")
+    told = "; ".join(_told(result) for result in decisive(record))
+    return f"check {_WORDS.get(record.verdict, record.verdict.value)}{many}: {told}"
 
 
 def _told(result: CheckResult) -> str:

@@ -225,31 +225,31 @@ def test_a_breach_is_over_within_the_time_that_is_promised(count: int, warm_up_m
     found = program(*ramp(10, 50, checks=3), PromoteOp(), main=main)
     promised = worst(plan(found))
     assert promised is not None
-    assert promised.noticed_ms is not None
+    assert promised.notice.ms is not None
     for raised_ms in range(0, 12 * MINUTE, 30_000):
         given = GivenMetric(measure("success_rate"), 0.2, raised_ms)
         story = simulate(found, healthy(found)._replace(givens=(given,), ready_after_ms=0))
         assert isinstance(story, Story)
         if story.outcome == "rolled_back" and story.ended_ms is not None:
-            assert story.ended_ms - raised_ms <= promised.noticed_ms
+            assert story.ended_ms - raised_ms <= promised.notice.ms
 
 
 def test_exposure_is_weight_by_time() -> None:
     found = worst(plan(CANARY))
     assert found is not None
-    assert (found.step, found.share, found.noticed_ms, found.hit_ms) == (9, 50, 3 * MINUTE, 90_000)
+    assert (found.step, found.share, found.notice.ms, found.hit_ms) == (9, 50, 3 * MINUTE, 90_000)
 
 
 def test_a_long_query_window_sees_a_breach_late() -> None:
     slow = require(measure("success_rate", window_ms=5 * MINUTE), ">=", Const(0.99, Unit.PERCENT))
     found = worst(plan(program(*ramp(10), PromoteOp(), main=analysis(slow, tolerate=1))))
     assert found is not None
-    assert found.noticed_ms == 5 * MINUTE
+    assert found.notice.ms == 5 * MINUTE
 
 
 def test_a_pause_adds_its_time_and_one_that_nobody_ends_is_the_worst() -> None:
     paused = program(RouteOp(weight=20), PauseOp(duration_ms=HOUR), HoldOp(checks=1, analysis="main"), PromoteOp())
-    assert [one.noticed_ms for one in exposures(plan(paused))] == [HOUR + 3 * MINUTE, 3 * MINUTE]
+    assert [one.notice.ms for one in exposures(plan(paused))] == [HOUR + 3 * MINUTE, 3 * MINUTE]
     watched_by_nobody = replace(
         program(RouteOp(weight=20), WaitOp(who="managers"), *ramp(50), PromoteOp()), analysis=None
     )
@@ -257,6 +257,14 @@ def test_a_pause_adds_its_time_and_one_that_nobody_ends_is_the_worst() -> None:
     assert found is not None
     assert (found.step, found.hit_ms) == (1, None)
     assert "until somebody notices" in text(plan(watched_by_nobody))
+
+
+def test_evidence_takes_the_time_that_it_takes() -> None:
+    only = plan(program(*ramp(10), PromoteOp(), main=analysis(no_regression())))
+    both = plan(program(*ramp(10), PromoteOp(), main=analysis(SUCCESS, no_regression())))
+    assert "at worst 10% of requests until the evidence is enough" in text(only)
+    assert "at worst 10% of requests for 3m" in text(both)
+    assert "evidence   `a condition` stops nothing until it has seen enough" in text(both)
 
 
 def test_a_canary_out_of_sight_exposes_nobody() -> None:

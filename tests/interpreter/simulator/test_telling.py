@@ -79,7 +79,12 @@ def test_a_promotion_ends_with_its_time_and_no_picture() -> None:
 
 def test_passing_checks_of_one_step_are_one_line() -> None:
     held = program(*ramp(10, checks=5), PromoteOp())
-    assert "1m20s  █·········   10%  ✓ 5 checks pass, to 5m20s: success_rate 99.95%" in text(story(held))
+    assert "1m20s  █·········   10%  ✓ check passes (5 checks, to 5m20s): success_rate 99.95%" in text(story(held))
+
+
+def test_checks_that_could_not_be_made_are_one_line_too() -> None:
+    shown = text(story(WRITTEN, GivenEvent("provider_down", None, 30_000, 2 * MINUTE)))
+    assert "1m20s  █·········   10%  ? check could not be made (2 checks, to 2m20s): `success_rate >= 99%`: " in shown
 
 
 def test_every_event_of_a_scenario_is_announced() -> None:
