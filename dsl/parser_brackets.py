@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from dsl.diagnostics import Edit, Fix, Label
-from dsl.parser_driver import Bracket
+from dsl.parser_driver import Bracket, Driver
 from dsl.parser_mender import Mender, drop_statement, fix
 from dsl.parser_outlook import Stack, after, after_token
 from dsl.source import Span
@@ -11,6 +13,66 @@ from dsl.tokens import END, NEWLINE, Token
 
 _PARTNER = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 _TEXT = {"LPAR": ")", "LSQB": "]", "LBRACE": "}"}
+
+
+_MOST_RESTARTS = 8
+
+
+def outgrown(mender: Mender) -> bool:
+    """A line before the error that is indented less than what stands in its bracket: there it was to be closed.
+
+    Where names are taken, such a line is read as something else than it is, and goes wrong only later. So the text is
+    read anew with the bracket closed.
+    """
+    driver = mender.driver
+    if len(mender.closings) >= _MOST_RESTARTS:
+        return False
+    for bracket in driver.nest[1:]:
+        token = _outgrowing(mender, bracket)
+        if token is not None:
+            text = _TEXT[bracket.token[0]]
+            mender.report(
+                "RW003" if bracket.is_block else "RW005",
+                f"this `{bracket.token[1]}` is not closed",
+                driver.span(bracket.token[2], bracket.token[3]),
+                labels=[Label(driver.span(token[2], token[3]), f"`{text}` is missing before this")],
+                help=f"add `{text}`",
+                fixes=[_closing(mender, bracket.token, text, _end_before(driver, token), bracket.is_block)],
+            )
+            mender.restart(_PARTNER[bracket.token[0]], text, token[2])
+            return True
+    return False
+
+
+def _outgrowing(mender: Mender, bracket: Bracket) -> Token | None:
+    """The first line in a bracket that stands too far left to be in it, unless all of it does."""
+    driver, indentation = mender.driver, _indentation(mender, bracket.token)
+    first = True
+    opener = _number(driver, bracket.token)
+    mender.patience -= driver.at - opener
+    if mender.patience < 0:
+        return None
+    for number in range(opener + 1, driver.at):
+        newline, token = driver.tokens[number - 1], driver.tokens[number]
+        if newline[0] != NEWLINE or "\n" not in newline[1] or token[0] in _PARTNER.values():
+            continue
+        if _column(mender, token) <= indentation:
+            keyword = token[1] in driver.automaton.lexer.keywords
+            on_line = driver.tokens[opener + 1][0] != NEWLINE
+            return token if (keyword or not bracket.is_block) and (not first or on_line) else None
+        first = False
+    return None
+
+
+def _number(driver: Driver, token: Token) -> int:
+    """The number of a token."""
+    low = bisect_left(driver.tokens, token[2], key=lambda one: one[2])
+    return next((at for at in range(low, len(driver.tokens)) if driver.tokens[at][:2] == token[:2]), low)
+
+
+def _end_before(driver: Driver, token: Token) -> int:
+    """Where the line before a token ends."""
+    return driver.tokens[_number(driver, token) - 2][3]
 
 
 def unclosed(mender: Mender) -> bool:
@@ -134,6 +196,8 @@ def stray_closer(mender: Mender) -> bool:
     else:
         mender.report("RW004", f"this `{text}` closes nothing", mender.span, help="take it out",
                       fixes=[fix(f"take out the `{text}`", mender.span, "")])  # fmt: skip
+    if kind != "RBRACE" and not driver.at_statement():
+        return drop_statement(mender)
     mender.skip()
     if driver.at_statement() and mender.token[0] == NEWLINE:
         mender.skip()

@@ -74,9 +74,13 @@ class Driver:
     def __init__(self, automaton: Automaton, source: Source, tokens: list[Token]) -> None:
         self.automaton = automaton
         self.source = source
+        self.restart(tokens)
+
+    def restart(self, tokens: list[Token]) -> None:
+        """Begin at the beginning, with these tokens."""
         self.tokens = tokens
         self.at = 0
-        self.states = [automaton.start]
+        self.states = [self.automaton.start]
         self.values: list[Any] = [None]
         self.starts = [0]
         self.ends = [0]
@@ -88,13 +92,14 @@ class Driver:
         """The declarations, or None where the mender gave up."""
         rows, rules, leaves = self.automaton.rows, self.automaton.rules, self.automaton.leaves
         states, values, starts, ends = self.states, self.values, self.starts, self.ends
-        tokens, source, last = self.tokens, self.source, self.automaton.end
+        source, last, tokens = self.source, self.automaton.end, self.tokens
         kind, text, start, end = tokens[0]
         while True:
             action = rows[states[-1]].get(kind)
             if action is None:
                 if not self._adapt() and not mender.mend(self):
                     return None
+                states, values, starts, ends, tokens = self.states, self.values, self.starts, self.ends, self.tokens
                 kind, text, start, end = tokens[self.at]
                 if kind == NEWLINE and not self.nest[-1].is_block:
                     self.at += 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
-from dsl.parser_brackets import stray_closer, unclosed
+from dsl.findings import one_line
+from dsl.parser_brackets import outgrown, stray_closer, unclosed
 from dsl.parser_idioms import (
     advice,
     brace_on_next_line,
@@ -30,6 +32,7 @@ from dsl.parser_literals import (
 from dsl.parser_mender import Mender, drop_statement, fix
 from dsl.parser_tables import automaton
 from dsl.parser_words import ITEMS, VALUE, found, wanted
+from dsl.source import Source
 from dsl.suggest import closest, question
 from dsl.tokens import BAD, END, NEWLINE, OPEN
 
@@ -81,6 +84,32 @@ def misplaced_word(mender: Mender) -> bool:
         help=f"it stands {' or '.join(places[:2])}",
     )
     return drop_statement(mender)
+
+
+def glued_word(mender: Mender) -> bool:
+    """`wait5m`, `to5%`: a word that runs into a number."""
+    driver, (kind, text, start, end) = mender.driver, mender.token
+    match = _GLUED.fullmatch(text) if kind == "NAME" else None
+    word = driver.automaton.lexer.keywords.get(match[1], "") if match else ""
+    if match is None or not word or not mender.would_fit(word, more=0):
+        return False
+    if mender.near(1)[2] == end and mender.near(1)[1] == "%":
+        end += 1
+    span = driver.span(start, end)
+    number = span.text[len(match[1]) :]
+    mender.report("RW002", f"`{match[1]}` runs into `{number}`", span, help=f"write `{match[1]} {number}`",
+                  fixes=[fix("put a space between them", driver.span(*[start + len(match[1])] * 2), " ",
+                             safe=True)])  # fmt: skip
+    (value, written, at, to), *_ = driver.automaton.lexer.lex(Source("", number)).tokens
+    shift = start + len(match[1])
+    driver.tokens[driver.at : driver.at + 1 + (end > mender.token[3])] = [
+        (word, match[1], start, shift),
+        (value, written, at + shift, to + shift),
+    ]
+    return True
+
+
+_GLUED = re.compile(r"([a-z_]+)([0-9].*)")
 
 
 def misspelt_word(mender: Mender) -> bool:
@@ -136,6 +165,8 @@ def missing_word(mender: Mender) -> bool:
     could = [kind for kind in mender.expected() if kind in driver.automaton.words or kind in _FIXED_MARKS]
     could = [kind for kind in could if kind != token[0] and mender.would_fit(kind, more=2)]
     could = [kind for kind in could if kind not in ("TRUE", "FALSE", "NOT")]
+    if token[0] == NEWLINE and not mender.indented_below():
+        could = [kind for kind in could if kind != "LBRACE"]
     if len(could) != 1 or item_here(mender) is not None:
         return False
     text = driver.automaton.spelling[could[0]]
@@ -143,7 +174,7 @@ def missing_word(mender: Mender) -> bool:
     behind = " " if text.isalpha() or text in "{=" else ""
     mender.report(
         "RW007",
-        f"`{text}` is missing before {found(token)}",
+        f"`{text}` is missing " + ("at the end of the line" if token[0] == NEWLINE else f"before {found(token)}"),
         mender.span if token[0] != NEWLINE else place,
         help=f"add `{text}`",
         fixes=[fix(f"add `{text}`", place, behind + text)],
@@ -172,6 +203,23 @@ _INNER_WORDS = {"for", "with", "to", "by", "every", "within", "in", "and", "or",
 """Words that join parts of a statement, and are hardly meant as names."""
 
 
+def unquoted(mender: Mender) -> bool:
+    """A text without quotes where only a string can stand: `zone Europe/Berlin`."""
+    driver, token = mender.driver, mender.token
+    if mender.expected() != {"STRING"} and mender.expected() != {"STRING", "RAW_STRING"}:
+        return False
+    if token[0] not in ("NAME", "KEBAB") and token[0] not in driver.automaton.words:
+        return False
+    stop = driver.at
+    while driver.tokens[stop + 1][2] == driver.tokens[stop][3] and driver.tokens[stop + 1][0] not in (NEWLINE, END):
+        stop += 1
+    span = driver.span(token[2], driver.tokens[stop][3])
+    mender.report("RW011", f"`{one_line(span.text, 40)}` stands without quotes", span, help=f'write `"{span.text}"`',
+                  fixes=[fix("put it in double quotes", span, f'"{span.text}"', safe=True)])  # fmt: skip
+    driver.tokens[driver.at : stop + 1] = [("STRING", f'"{span.text}"', span.start, span.end)]
+    return True
+
+
 # --- the rest ---------------------------------------------------------------------------------------------------
 
 
@@ -193,7 +241,7 @@ def unexpected(mender: Mender) -> bool:
         message,
         span,
         note=f"expected {what}" if what else "",
-        help=advice(before, token),
+        help=advice(before, token, driver.tokens[driver.nest[-1].first]),
     )
     return drop_statement(mender)
 
@@ -208,6 +256,7 @@ SPECIALISTS = (
     lone_point,
     hyphen,
     brace_on_next_line,
+    outgrown,
     unclosed,
     stray_closer,
     chained_comparison,
@@ -216,11 +265,13 @@ SPECIALISTS = (
     filler,
     yaml_list,
     line_begins_too_late,
+    glued_word,
     misspelt_word,
+    unquoted,
     misplaced_word,
     missing_value,
-    missing_word,
     two_on_a_line,
+    missing_word,
     misspelt_beginning,
     strange_character,
     unexpected,

@@ -9,6 +9,7 @@ from dsl.tokens import NEWLINE, Token
 _WORDS = {"&&": "and", "&": "and", "||": "or", "|": "or", "!": "not"}
 _SIGNS = {"=>": ">=", "=<": "<=", "===": "==", "~=": "=~", "!==": "!=", "<>": "!=", "!~": "=~"}
 _FILLERS = {"then", "do", "begin", "is", "are", "the", "a", "an"}
+_ELSE_IF = {"elif", "elsif", "elseif"}
 _COMMENTS = ("//", "/*", "--")
 
 
@@ -114,6 +115,8 @@ def hyphen(mender: Mender) -> bool:
         return False
     snake = text.replace("-", "_")
     wanted = mender.expected()
+    if mender.driver.tokens[mender.driver.nest[-1].first][0] == "DAYS":
+        return _day_range(mender, text)
     in_map = "STRING" in wanted and not wanted >= VALUE
     meant = f'"{text}"' if in_map else snake
     fixes = [fix(f"replace with `{meant}`", mender.span, meant)]
@@ -127,7 +130,19 @@ def hyphen(mender: Mender) -> bool:
     mender.report("RW012", f"the name `{text}` holds a hyphen", mender.span, help=help_text, fixes=fixes)
     if wanted >= VALUE and mender.poison(mender.span):
         return True
-    return mender.replace(("STRING", meant, start, end) if in_map else ("NAME", snake, start, end))
+    keyword = mender.driver.automaton.lexer.keywords.get(snake, "")
+    kind = "STRING" if in_map else keyword if keyword in wanted else "NAME"
+    return mender.replace((kind, meant, start, end))
+
+
+def _day_range(mender: Mender, text: str) -> bool:
+    """`mon-fri`."""
+    _, _, start, end = mender.token
+    first, _, last = text.partition("-")
+    meant = f"{first}..{last}"
+    mender.report("RW010", f"`{text}` is no range of days", mender.span, help=f"write `{meant}`",
+                  fixes=[fix(f"replace with `{meant}`", mender.span, meant, safe=True)])  # fmt: skip
+    return mender.replace(("NAME", first, start, end), ("UPTO", "..", end, end), ("NAME", last, end, end))
 
 
 def yaml_list(mender: Mender) -> bool:
@@ -141,7 +156,11 @@ def yaml_list(mender: Mender) -> bool:
 
 def filler(mender: Mender) -> bool:
     """`then`, `do`: a word that other languages need."""
-    kind, text, _, _ = mender.token
+    kind, text, start, end = mender.token
+    if text in _ELSE_IF and mender.would_fit("ELSE", "IF", after=1):
+        mender.report("RW011", f"`{text}` is written `else if`", mender.span, help="write `else if`",
+                      fixes=[fix("replace with `else if`", mender.span, "else if", safe=True)])  # fmt: skip
+        return mender.replace(("ELSE", "else", start, end), ("IF", "if", end, end))
     if kind != "NAME" or text not in _FILLERS or not mender.would_fit(after=1):
         return False
     mender.report("RW011", f"`{text}` is not needed here", mender.span, help="take it out",
@@ -191,14 +210,25 @@ def two_on_a_line(mender: Mender) -> bool:
     return mender.insert(mender.ghost(NEWLINE))
 
 
+_FORMS = {
+    "TARGET": "a workload is written `deployment/checkout`",
+    "SCALER": "a scaler is written `hpa/checkout`",
+    "HOURS": "write `hours 09:00..16:30`",
+    "DAYS": "write `days mon..fri`",
+    "TOLERATE": "write `tolerate 5 failures`, `tolerate 3 consecutive failures` or `tolerate 2 failures in 10`",
+    "RAMP": "write `ramp 10% to 50% by 10%`",
+    "ROUTE": 'write `route to canary when header "x-user" == "beta"`',
+    "FORBID": "write `forbid traffic > 25%`",
+}
+"""What to write, for statements with a form of their own."""
+
 _ADVICE: dict[tuple[str, str], str] = {
     ("WAIT", "DURATION"): "`pause 5m` stays without checking, `hold 5m` stays and checks",
     ("WAIT", "NUMBER"): "`pause 5m` stays without checking, `hold 5m` stays and checks",
-    ("TARGET", NEWLINE): "a workload is written `deployment/checkout`",
     ("ABORT", "NAME"): "write `abort if` before a condition",
 }
 
 
-def advice(before: Token, token: Token) -> str:
-    """What to say about two tokens that are often found together and should not be."""
-    return _ADVICE.get((before[0], token[0]), "")
+def advice(before: Token, token: Token, first: Token) -> str:
+    """What to say about two tokens that are often found together and should not be, or about a statement."""
+    return _ADVICE.get((before[0], token[0])) or _FORMS.get(first[0], "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dsl.parser_mender import Mender, fix
+from dsl.parser_mender import Mender, drop_statement, fix
 from dsl.parser_words import found
 from dsl.syntax import Duration, Number, Percent
 from dsl.tokens import BAD, OPEN, Token
@@ -42,7 +42,7 @@ def broken_number(mender: Mender) -> bool:
     if meant:
         kind = "PERCENT" if meant.endswith("%") else "DURATION" if meant[-1].isalpha() else "NUMBER"
         return mender.replace((kind, meant, start, end))
-    return mender.poison(mender.span) or mender.replacement("NUMBER", "0")
+    return mender.poison(mender.span) or drop_statement(mender)
 
 
 def _meant(text: str) -> tuple[str, str, str]:
@@ -87,7 +87,8 @@ def parted_unit(mender: Mender) -> bool:
     if number[0] != "NUMBER" or type(value) is not Number:
         return False
     span = driver.span(number[2], end)
-    if text == "%":
+    percent = text in ("%", "percent", "pct")
+    if percent:
         meant: Percent | Duration = Percent(value.value, span)
         written = f"{number[1]}%"
     elif kind not in ("NAME", BAD) and text not in UNITS:
@@ -99,8 +100,8 @@ def parted_unit(mender: Mender) -> bool:
             return False
         meant = Duration(duration_ms(written), span)
     mender.report(
-        "RW009" if text == "%" else "RW008",
-        f"`{number[1]} {text}` is not a {'percentage' if text == '%' else 'duration'}",
+        "RW009" if percent else "RW008",
+        f"`{number[1]} {text}` is not a {'percentage' if percent else 'duration'}",
         span,
         help=f"write `{written}`, without a space",
         fixes=[fix(f"replace with `{written}`", span, written, safe=True)],

@@ -32,6 +32,12 @@ class Mender:
         self.dropped: list[Span] = []
         self.owed = 0
         """How many `}` were thought to be missing: as many later ones that close nothing are no news."""
+        self.closings: list[tuple[int, str, str]] = []
+        self.settled: list[Diagnostic] = []
+        """What was said about brackets that were never closed, with which the text is read anew."""
+        self._expected: tuple[object, set[str]] = (None, set())
+        self.patience = 200_000
+        """How many more tokens may be looked at again in search of a forgotten bracket."""
         self.blind = False
         """The end of the text was swallowed by a string; what is missing there is no news either."""
 
@@ -51,6 +57,21 @@ class Mender:
             note="64 levels are the most",
             help="name parts of it with `let`, or move steps into a `strategy`",
         )
+
+    def restart(self, closer: str, text: str, place: int) -> None:
+        """Read the whole text anew, with a bracket closed on the line before the token that begins at `place`."""
+        driver = self.driver
+        self.settled.append(self.diagnostics[-1])
+        self.closings.append((place, closer, text))
+        tokens = driver.automaton.lexer.lex(driver.source).tokens
+        for where, kind, mark in self.closings:
+            newline = next(number for number, token in enumerate(tokens) if token[2] == where) - 1
+            end = tokens[newline - 1][3]
+            tokens.insert(newline, (kind, mark, end, end))
+        driver.restart(tokens)
+        self.diagnostics = list(self.settled)
+        self.dropped = []
+        self.owed = sum(kind == "RBRACE" for _, kind, _ in self.closings)
 
     # --- saying ---------------------------------------------------------------------------------------------------
 
@@ -91,13 +112,21 @@ class Mender:
         return tokens[min(at, len(tokens) - 1)] if at >= 0 else (NEWLINE, "", 0, 0)
 
     def expected(self) -> set[str]:
-        """The terminals that would be taken here."""
-        return expected(self.driver)
+        """The terminals that would be taken here. Looked up once a place, for it is asked by many."""
+        driver = self.driver
+        place = (driver.at, len(driver.tokens), len(driver.states), driver.states[-1])
+        if self._expected[0] != place:
+            self._expected = (place, expected(driver))
+        return set(self._expected[1])
 
     def starts_line(self) -> bool:
         """Whether nothing but space stands before the token on its line."""
         line = self.driver.source.text.rfind("\n", 0, self.token[2]) + 1
         return not self.driver.source.text[line : self.token[2]].strip(" \t\r\f\ufeff")
+
+    def indented_below(self) -> bool:
+        """Whether the line behind the token, a newline, stands further in than the one before it."""
+        return _column(self.driver, self.near(1)) > _column(self.driver, self.driver.tokens[self.driver.nest[-1].first])
 
     # --- going on -------------------------------------------------------------------------------------------------
 

@@ -17,19 +17,25 @@ Stack = list[int]
 
 def after(automaton: Automaton, states: Stack, kind: str) -> Stack | None:
     """The stack after a token of this kind, or None if it does not fit."""
-    stack = states
+    base, new = len(states), [states[-1]]  # what is left of the stack below, and what has come on top of it
+    base -= 1
     while True:
-        action = automaton.rows[stack[-1]].get(kind)
+        action = automaton.rows[new[-1]].get(kind)
         if action is None:
             return None
         if action >= 0:
-            return [*stack, action]
+            return [*states[:base], *new, action]
         rule = automaton.rules[-1 - action]
-        stack = stack[: len(stack) - rule.length]
-        state = automaton.rows[stack[-1]][rule.origin]
-        stack = [*stack, state]
+        drop = rule.length - len(new)
+        if drop >= 0:
+            base -= drop + 1
+            new = [states[base]]
+        else:
+            del new[len(new) - rule.length :]
+        state = automaton.rows[new[-1]][rule.origin]
+        new.append(state)
         if state == automaton.end:
-            return stack
+            return [*states[:base], *new]
 
 
 def after_token(automaton: Automaton, states: Stack, token: Token) -> Stack | None:
@@ -61,7 +67,7 @@ def _is_terminal(symbol: str) -> bool:
 
 
 def fits(driver: Driver, kinds: Iterable[str], tokens: Iterable[Token] = ()) -> bool:
-    """Whether these kinds, and then these tokens, could come now; newlines inside of brackets are not looked through."""
+    """Whether these kinds, and then these tokens, could come now. A newline counts, inside of brackets too."""
     stack = after_all(driver.automaton, driver.states, kinds)
     for token in tokens:
         if stack is None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from dsl.source import Source, Span
 from dsl.syntax import Comment
 
-# Kind (the name of a terminal, `$BAD`, `$OPEN` or `$END`), text, start, end. A plain tuple, for it is made by the thousand.
+# Kind (the name of a terminal, `$BAD`, `$OPEN` or `$END`), text, start, end. A plain tuple, for there are thousands.
 Token = tuple[str, str, int, int]
 
 NEWLINE = "_NL"
@@ -35,10 +35,12 @@ _LUMPS = (
     (OPEN, r'"""[\s\S]*|"[^\n]*'),
     (
         BAD,
-        r"[0-9](?:[A-Za-z0-9_%]|[.:](?=[0-9]))*|&+|\|+|'[^'\n]*'|[“”„«][^“”„«»\n]*[“”»]|[^\x00-\x7f\ufeff]+|[^\s\ufeff]|\s",
+        r"[0-9](?:[A-Za-z0-9_%]|[.:](?=[0-9]))*|&+|\|+|'[^'\n]*'|[“”„«][^“”„«»\n]*[“”»]|[^\x00-\x7f\ufeff]+|[\x00-\x08\x0b\x0e-\x1f\x7f]+|[^\s\ufeff]|\s",
     ),
 )
 _SHORT = ("BAD", "OPEN")
+_NUMERIC = ("DURATION", "PERCENT", "NUMBER")
+_MOST_DIGITS = 20
 _VALUES = ("RAW_STRING", "STRING", "DURATION", "PERCENT", "CLOCK", "NUMBER", "KEBAB", "COMMENT")
 
 
@@ -91,6 +93,8 @@ class Lexer:
                 break
             elif kind in _SHORT:
                 kind = "$" + kind
+            elif len(text) > _MOST_DIGITS and kind in _NUMERIC:
+                kind = BAD
             add((kind, text, end - len(text), end))
             separated = fresh = False
         length = len(source.text)

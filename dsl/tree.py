@@ -14,9 +14,10 @@ from dsl import syntax
 from dsl.source import Span
 
 # Who answers queries. In a metric, one of these with a text is a query; anything else with a text is a setting.
-METRIC_PROVIDERS = frozenset(
-    "prometheus datadog newrelic dynatrace cloudwatch graphite influxdb stackdriver splunk keptn externalmetrics".split()
-)
+METRIC_PROVIDERS = frozenset({
+    "prometheus", "datadog", "newrelic", "dynatrace", "cloudwatch", "graphite", "influxdb", "stackdriver", "splunk",
+    "keptn", "externalmetrics",
+})  # fmt: skip
 
 
 def _items(*children: Any) -> tuple[Any, ...]:
