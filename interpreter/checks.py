@@ -161,7 +161,10 @@ def explain(record: CheckRecord, verdict: Verdict) -> str:
 
 def _line(result: CheckResult) -> str:
     values = ", ".join(f"{name} is {value}" for name, value in result.values)
-    return ": ".join(part for part in (f"`{result.text}`", values, result.detail) if part)
+    detail = result.detail
+    if len(result.values) == 1 and detail.startswith(f"{result.values[0][1]} "):
+        _, _, detail = detail.partition("; ")  # the comparison of one value says no more than the value does
+    return ": ".join(part for part in (f"`{result.text}`", "; ".join(filter(None, (values, detail)))) if part)
 
 
 def count_check(turn: Turn, tolerate: Tolerance, *, passed: bool, why: str) -> None:
