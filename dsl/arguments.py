@@ -64,7 +64,9 @@ class Placed:
                 return f"{count} arguments"
 
     def _takes(self) -> str:
-        return f"its parameters are {listed(self.names)}" if self.names else "it takes none"
+        if not self.names:
+            return "it takes none"
+        return f"its {'parameter is' if len(self.names) == 1 else 'parameters are'} {listed(self.names)}"
 
 
 def bind(

@@ -49,6 +49,8 @@ def resolve_ref(ref: syntax.Ref, frame: Frame) -> Resolved:
         path = (name, head.name)
     elif name.text in FUNCTIONS or name.text in TESTS:
         return Resolved(function=name.text, args=head.args, parts=tuple(rest), name_span=name.span)
+    elif rest and head.args is None and not frame.module.find(Space.VALUE, name.text):
+        path = (name, rest[0].name)  # an alias that is not there
     span = path[0].span.to(path[-1].span)
     declared = frame.find(Space.VALUE, path)
     if declared is None:
@@ -246,7 +248,7 @@ _EXAMPLES = {
 
 
 def out_of_range(
-    value: Value, span: Span, frame: Frame, *, what: str, bounds: str, how: str = "is out of range"
+    value: Value, span: Span, frame: Frame, *, what: str, bounds: str, how: str = "is out of range", help_: str = ""
 ) -> None:
     """Say that a value is not within bounds, at the place where the value stands."""
     frame.bench.spoilt = True
@@ -255,7 +257,7 @@ def out_of_range(
         f"`{one_line(value_text(value))}` {how}: {what} is {bounds}",
         value.span,
         labels=[Label(span, f"{what} stands here")] if value.span != span else (),
-        help=f"write {bounds}",
+        help=help_ or f"write {bounds}",
     )
 
 

@@ -77,7 +77,10 @@ def _torn(block: Span, frame: Frame) -> bool:
 
 
 def twice(span: Span, before: Span, name: str, frame: Frame) -> None:
-    """Report a setting that stands twice."""
+    """Report a setting that stands twice; what could not be read right may have been meant as another one."""
+    frame.bench.spoilt = True
+    if frame.module.torn(before) or frame.module.torn(span):
+        return
     frame.findings.error(
         "RW211",
         f"`{name}` is set twice",
@@ -86,7 +89,6 @@ def twice(span: Span, before: Span, name: str, frame: Frame) -> None:
         labels=[Label(before, "first set here")],
         help="keep one of them",
     )
-    frame.bench.spoilt = True
 
 
 def _unknown(name: syntax.Name, slots: Slots, what: str, frame: Frame, beside: Collection[str]) -> None:
@@ -239,8 +241,8 @@ def _bounds(value: Value, span: Span, shape: Bounds, frame: Frame, what: str) ->
             return None
     low, high = (int(end.data) for end in ends)
     if low > high:
-        bounds = f"a range from the lower to the higher, `{high}..{low}`"
-        out_of_range(value, span, frame, what=what, bounds=bounds, how="runs backwards")
+        bounds, mended = "a range from the lower to the higher", f"write `{high}..{low}`"
+        out_of_range(value, span, frame, what=what, bounds=bounds, how="runs backwards", help_=mended)
         return None
     return low, high
 

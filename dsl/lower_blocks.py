@@ -195,9 +195,9 @@ def _zone(name: syntax.String, frame: Frame) -> str:
         frame.findings.unknown(
             "RW213",
             f"`{name.value}` is no time zone",
-            name.value,
+            f'"{name.value}"',
             name.span,
-            available_timezones(),
+            [f'"{zone}"' for zone in available_timezones()],
             other='write a name of the tz database, such as `"Europe/Berlin"`',
         )
         frame.bench.spoilt = True

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dsl import ir, syntax
+from dsl.diagnostics import Label
 from dsl.evaluate import bare_word, duration, resolve_ref, value_of
 from dsl.findings import one_line
 from dsl.frames import Frame
@@ -109,9 +110,9 @@ def _windowed(expr: syntax.Over, frame: Frame, lower: _Lower = condition_of) -> 
 
 
 def _compare(expr: syntax.Compare, frame: Frame) -> Outcome:
-    equal = expr.op in ("==", "!=") and _as_words(expr, frame)
-    if equal:
-        return equal == expr.op
+    words = [_known_word(side, frame) for side in (expr.left, expr.right)]
+    if any(word is not None and word.type in (Type.TEXT, Type.BOOL) for word in words):
+        return _compare_words(expr, frame)
     pair = compared(quantity_of(expr.left, frame), quantity_of(expr.right, frame), frame)
     if pair is None:
         return None
@@ -122,18 +123,28 @@ def _compare(expr: syntax.Compare, frame: Frame) -> Outcome:
     return ir.Compare(cmp, left.expr, right.expr)
 
 
-def _as_words(expr: syntax.Compare, frame: Frame) -> str:
-    """For `==` between two strings or two truths that are known now, whether they are `==` or `!=`; else empty."""
-    sides = [_known_word(expr.left, frame), _known_word(expr.right, frame)]
-    if sides[0] is None or sides[1] is None or sides[0].type is not sides[1].type:
-        return ""
-    return "==" if sides[0].data == sides[1].data else "!="
-
-
 def _known_word(expr: syntax.Expr, frame: Frame) -> Value | None:
+    """The value of a side that is a literal or a parameter."""
     if isinstance(expr, syntax.String | syntax.Bool) or (bare_word(expr) or "") in frame.bindings:
-        value = value_of(expr, frame)
-        return value if value.type in (Type.TEXT, Type.BOOL) else None
+        return value_of(expr, frame)
+    return None
+
+
+def _compare_words(expr: syntax.Compare, frame: Frame) -> Outcome:
+    """A comparison of strings or truths: both are known now, and either equal or not."""
+    left, right = value_of(expr.left, frame), value_of(expr.right, frame)
+    if not left.known or not right.known:
+        return None
+    if left.type is right.type and expr.op in ("==", "!="):
+        return (left.data == right.data) == (expr.op == "==")
+    if left.type is right.type:
+        message, help_ = f"{left.type} is neither more nor less than another", "compare them with `==` or `!=`"
+    else:
+        shown = [one_line(side.span.text) for side in (expr.left, expr.right)]
+        message = f"`{shown[0]}` is {left.type}, and `{shown[1]}` is {right.type}"
+        help_ = f"compare it with {left.type}"
+    frame.findings.error("RW203", message, expr.right.span, labels=[Label(expr.left.span, left.type.value)], help=help_)
+    frame.bench.spoilt = True
     return None
 
 

@@ -38,7 +38,10 @@ def _of_value(value: Value, span: Span, frame: Frame) -> Quantity:
     dim = OF_TYPE.get(value.type)
     if dim is None:
         return refuse(span, value.type, frame)
-    return fixed(dim, shifted(value.data, _TO_BASE[value.type]), span) if value.known else nothing(span)
+    if not value.known:
+        return nothing(span)
+    origin = value.span if value.span != span else None
+    return fixed(dim, shifted(value.data, _TO_BASE[value.type]), span)._replace(origin=origin)
 
 
 def constant_quantity(expr: syntax.Expr, frame: Frame) -> Value:
@@ -95,7 +98,8 @@ def _chain(expr: syntax.Chain, frame: Frame) -> Quantity:
 def _reference(ref: syntax.Ref, frame: Frame) -> Quantity:
     resolved = resolve_ref(ref, frame)
     if resolved.value is not None:
-        return _of_value(plain_value(ref, resolved.value, resolved, frame), ref.span, frame)
+        found = _of_value(plain_value(ref, resolved.value, resolved, frame), ref.span, frame)
+        return found._replace(argument=ref.segments[0].name.text in frame.bindings and found.origin is not None)
     if resolved.function:
         return _function(ref, resolved, frame)
     if resolved.declared is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from dsl import ir, syntax
 from dsl.coder import Coder, Writer
+from dsl.diagnostics import Label
 from dsl.evaluate import duration, mistyped, out_of_range, share, string, value_of, whole
 from dsl.frames import Frame
 from dsl.lower_analysis import every_of, use_analysis
@@ -64,11 +65,17 @@ def _no_ramp(step: syntax.Ramp, start: float, stop: float, by: float, frame: Fra
         out_of_range(value, step.step.span, frame, what="the step of a ramp", bounds="a percentage above 0%")
         return
     low, high = (f"{number_text(weight)}%" for weight in (stop, start))
+    at = step.start.span.to(step.stop.span)
+    labels = [Label(at, "this ramp")] if frame.place is not None else []
+    for expr, says in ((step.start, f"it starts at {high}"), (step.stop, f"it ends at {low}")):
+        written = value_of(expr, frame).span
+        labels += [Label(written, says)] if written != expr.span else []
     frame.findings.error(
         "RW304",
         f"the ramp ends at {low}, below its start at {high}",
-        step.start.span.to(step.stop.span) if step.start.span.source is step.stop.span.source else step.span,
-        help=f"write `ramp {low} to {high} …`; to lower the traffic at once, write `shift to {low}`",
+        frame.place or at,
+        labels=labels,
+        help=f"let it go from {low} to {high}; to lower the traffic at once, write `shift to {low}`",
     )
 
 
@@ -88,8 +95,9 @@ def _test(test: syntax.MatchTest, frame: Frame) -> ir.MatchTest:
     key = string(test.key, frame, f"the name of a {test.kind.text}")
     value = string(test.value, frame, f"the value of a {test.kind.text}") if test.value is not None else ""
     if key == "":
-        what = f"the name of a {test.kind.text}"
-        out_of_range(value_of(test.key, frame), test.key.span, frame, what=what, bounds="not empty", how="does not fit")
+        what, value_ = f"the name of a {test.kind.text}", value_of(test.key, frame)
+        bounds, how = "not empty", "does not fit"
+        out_of_range(value_, test.key.span, frame, what=what, bounds=bounds, how=how, help_="give it a name")
     op: Any = test.op
     return ir.MatchTest(kind, key or "", op, value or "")
 
@@ -100,8 +108,8 @@ def _sticky(coder: Coder, step: syntax.Sticky, frame: Frame) -> None:
     if cookie is not None and not _is_cookie(cookie):
         value = value_of(step.cookie, frame)
         bounds = "made of letters, digits, `-`, `_` and `.`"
-        what, how = "the name of a cookie", "does not fit"
-        out_of_range(value, step.cookie.span, frame, what=what, bounds=bounds, how=how)
+        what, how, mend = "the name of a cookie", "does not fit", "leave out all other signs"
+        out_of_range(value, step.cookie.span, frame, what=what, bounds=bounds, how=how, help_=mend)
     coder.emit(ir.RouteOp(sticky=ir.StickySpec(cookie or "", ms or _STICKY_MS)), step, frame)
 
 
@@ -114,7 +122,7 @@ def _scale(coder: Coder, step: syntax.Scale, frame: Frame) -> None:
         coder.emit(ir.ScaleOp(match_traffic=True), step, frame)
         return
     value = value_of(step.to, frame)
-    what = "the canary's replicas"
+    what = "the size of the canary"
     if value.type is Type.NUMBER:
         number = whole(step.to, frame, what, high=100_000)
         coder.emit(ir.ScaleOp(replicas=number), step, frame)

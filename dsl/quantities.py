@@ -22,7 +22,8 @@ from dsl.values import clean
 class Quantity(NamedTuple):
     """`constant` is the value in base units, if it is known now; `expr` means something only if the quantity is known.
 
-    `ratio` is whether a bare number beside it is a ratio: it comes from a metric that returns one.
+    `ratio` is whether a bare number beside it is a ratio: it comes from a metric that returns one. `origin` is where a
+    constant was written, if elsewhere, and `argument` whether it was given as an argument there.
     """
 
     dim: Dim
@@ -30,6 +31,8 @@ class Quantity(NamedTuple):
     span: Span
     constant: float | None = None
     ratio: bool = False
+    origin: Span | None = None
+    argument: bool = False
 
     @property
     def known(self) -> bool:
@@ -133,16 +136,17 @@ def _with_unit(bare: Quantity, other: Quantity, frame: Frame) -> Quantity:
     if other.dim is Dim.SHARE and other.ratio and 0 <= bare.constant <= 1:
         return fixed(Dim.SHARE, bare.constant, bare.span)
     meant = readings(abs(bare.constant), other.dim)
-    written = bare.span.text
+    at = bare.origin or bare.span
+    written = at.text
     sign = "-" if bare.constant < 0 else ""
     frame.findings.error(
         "RW202",
         f"`{one_line(written)}` has no unit, and `{one_line(other.span.text)}` is {other.dim}",
-        bare.span,
+        at,
         note="a bare number",
-        labels=[Label(other.span, other.dim.value)],
+        labels=[Label(other.span, other.dim.value), *([Label(bare.span, "it stands here")] if bare.origin else [])],
         help="write " + " or ".join(f"`{sign}{text}`" for text in meant) if meant else f"write {other.dim}",
-        fixes=[replacing(bare.span, sign + text) for text in meant],
+        fixes=[replacing(at, sign + text) for text in meant],
     )
     frame.bench.spoilt = True
     return nothing(bare.span)
@@ -155,16 +159,25 @@ def compared(left: Quantity, right: Quantity, frame: Frame) -> tuple[Quantity, Q
         return None
     if comparable(left.dim, right.dim):
         return left, right
+    given = next((side for side in (right, left) if side.argument), None)
     frame.findings.error(
         "RW203",
         f"`{one_line(left.span.text)}` is {left.dim}, and `{one_line(right.span.text)}` is {right.dim}",
-        right.span,
-        note=right.dim.value,
-        labels=[Label(left.span, left.dim.value)],
+        given.origin if given is not None and given.origin is not None else right.span,
+        note=(given or right).dim.value,
+        labels=_sides(left, right, given),
         help=f"compare it with {left.dim}{_LIKE.get(left.dim, '')}",
     )
     frame.bench.spoilt = True
     return None
+
+
+def _sides(left: Quantity, right: Quantity, given: Quantity | None) -> list[Label]:
+    """Both sides of a comparison, but for the one at which the message stands."""
+    if given is None:
+        written = [Label(side.origin, "its value") for side in (left, right) if side.origin is not None]
+        return [Label(left.span, left.dim.value), *written]
+    return [Label(side.span, side.dim.value) for side in (left, right)]
 
 
 _LIKE = {Dim.SHARE: ", such as `99%`", Dim.TIME: ", such as `500ms`"}

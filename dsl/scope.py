@@ -281,7 +281,15 @@ def _resolve_dotted(module: Module, space: Space, path: tuple[syntax.Name, ...],
     first, second = path[0], path[1]
     imported = module.aliases.get(first.text)
     if imported is None:
-        if first.text not in module.damaged:
+        if module.find(space, second.text):
+            findings.error(
+                "RW101",
+                f"there is no import called `{first.text}`",
+                first.span,
+                help=f"did you mean `{second.text}` alone?",
+                fixes=[replacing(first.span.to(second.span), second.text)],
+            )
+        elif first.text not in module.damaged:
             findings.unknown(
                 "RW101",
                 f"there is no import called `{first.text}`",
@@ -310,6 +318,7 @@ def _resolve_dotted(module: Module, space: Space, path: tuple[syntax.Name, ...],
             second.text,
             second.span,
             imported.module.names[space],
+            other=_where_from(space, second.text),
         )
     return found
 
