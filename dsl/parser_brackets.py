@@ -146,7 +146,7 @@ def _report(mender: Mender, count: int) -> None:
     bracket = driver.nest[-1]
     opener = _guilty(mender) if mender.token[0] == END and bracket.is_block else bracket.token
     text = _TEXT[opener[0]]
-    place = driver.ends[-1]
+    place = driver.ended
     labels = [] if mender.token[0] == END else [Label(mender.span, f"`{text}` is missing before this")]
     more = f", and neither are {count - 1} around it" if count > 1 and bracket.is_block else ""
     mender.report(

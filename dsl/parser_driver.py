@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from dsl.parser_tables import Automaton
+from dsl.parser_tables import GROW, KEEP, MANY, ONE, UNIT, Automaton
 from dsl.source import Source, Span
 from dsl.tokens import NEWLINE, Token
 
@@ -60,7 +60,7 @@ class Driver:
     __slots__ = (
         "at",
         "automaton",
-        "ends",
+        "ended",
         "maps",
         "nest",
         "softened",
@@ -83,7 +83,7 @@ class Driver:
         self.states = [self.automaton.start]
         self.values: list[Any] = [None]
         self.starts = [0]
-        self.ends = [0]
+        self.ended = 0  # where the last token that was read ends
         self.nest = [Bracket(("LBRACE", "", 0, 0), True, 1, 0)]
         self.maps: set[int] = set()  # where the maps begin, for braces are of two kinds
         self.softened = -1  # the number of the last token that was a keyword and was taken as a name
@@ -91,61 +91,78 @@ class Driver:
     def run(self, mender: Mender) -> tuple[Any, ...] | None:
         """The declarations, or None where the mender gave up."""
         rows, rules, leaves = self.automaton.rows, self.automaton.rules, self.automaton.leaves
-        states, values, starts, ends = self.states, self.values, self.starts, self.ends
-        source, last, tokens = self.source, self.automaton.end, self.tokens
+        chains, source, last = self.automaton.chains, self.source, self.automaton.end
+        states, values, starts, tokens = self.states, self.values, self.starts, self.tokens
+        at = ended = 0
         kind, text, start, end = tokens[0]
         while True:
-            action = rows[states[-1]].get(kind)
+            state = states[-1]
+            action = rows[state].get(kind)
             if action is None:
+                self.at, self.ended = at, ended
                 if not self._adapt() and not mender.mend(self):
                     return None
-                states, values, starts, ends, tokens = self.states, self.values, self.starts, self.ends, self.tokens
-                kind, text, start, end = tokens[self.at]
-                if kind == NEWLINE and not self.nest[-1].is_block:
-                    self.at += 1
-                    kind, text, start, end = tokens[self.at]
+                states, values, starts, tokens = self.states, self.values, self.starts, self.tokens
+                at, ended = self.at, self.ended
             elif action >= 0:
                 leaf = leaves.get(kind)
                 values.append(leaf(text, Span(source, start, end)) if leaf is not None else None)
                 states.append(action)
                 starts.append(start)
-                ends.append(end)
-                if kind in _SPECIAL and not self._bracket(kind, action):
-                    mender.too_deep(self)
-                    return None
-                self.at += 1
-                kind, text, start, end = tokens[self.at]
-                if kind == NEWLINE and not self.nest[-1].is_block:  # before a rule ends because of it
-                    self.at += 1
-                    kind, text, start, end = tokens[self.at]
+                ended = end
+                if kind in _SPECIAL:
+                    self.at = at
+                    if not self._bracket(kind, action):
+                        mender.too_deep(self)
+                        return None
+                at += 1
             else:
-                origin, length, keep, node, recipe, plain = rules[-1 - action]
-                if keep < 0:
-                    children = self._children(recipe, plain, length)
-                    if node is not None:
-                        children = node(*children, Span(source, starts[-length], ends[-1]))
-                elif length > 1:
-                    children = values[keep - length]
+                shape, origin, length, node, pick = rules[-1 - action]
+                if shape is UNIT:
+                    key = (states[-2], state, kind)
+                    states[-1] = chains.get(key) or self._chain(key)
+                    continue
+                if shape is ONE:
+                    values[-length] = node(values[pick], Span(source, starts[-length], ended))
+                elif shape is MANY:
+                    values[-length] = node(*pick(values), Span(source, starts[-length], ended))
+                elif shape is GROW:
+                    values[-length].append(values[-1])
+                elif shape is KEEP:
+                    values[-length] = values[pick]
+                elif length:
+                    children = self._children(pick, length)
+                    values[-length] = node(*children, Span(source, starts[-length], ended)) if node else children
+                else:
+                    return ()
                 if length > 1:
-                    ends[-length] = ends[-1]
-                    values[-length] = children
                     tail = 1 - length
-                    del states[tail:], values[tail:], starts[tail:], ends[tail:]
-                elif keep < 0:
-                    if not length:
-                        return ()
-                    values[-1] = children
+                    del states[tail:], values[tail:], starts[tail:]
                 states[-1] = goto = rows[states[-2]][origin]
                 if goto == last:
                     done: tuple[Any, ...] = values[-1]
                     return done
+                continue
+            kind, text, start, end = tokens[at]
+            if kind == NEWLINE and not self.nest[-1].is_block:  # space, before a rule ends because of it
+                at += 1
+                kind, text, start, end = tokens[at]
 
-    def _children(self, recipe: list[Any], plain: bool, length: int) -> list[Any]:
+    def _chain(self, key: tuple[int, int, str]) -> int:
+        """Where a row of rules that pass their one child through ends, under a state and before a token; remembered."""
+        below, state, kind = key
+        while True:
+            action = self.automaton.rows[state].get(kind, 0)
+            rule = self.automaton.rules[-1 - action] if action < 0 else None
+            if rule is None or rule.shape is not UNIT:
+                self.automaton.chains[key] = state
+                return state
+            state = self.automaton.rows[below][rule.origin]
+
+    def _children(self, recipe: list[Any], length: int) -> list[Any]:
         """What a rule's node is made from. A helper's list is handed on and grown, never copied."""
         values = self.values
         base = len(values) - length
-        if plain:
-            return [None if pick is None else values[base + pick] for pick in recipe]
         children: list[Any] | None = None
         for pick in recipe:
             if type(pick) is list:
@@ -196,8 +213,9 @@ class Driver:
         while not self.nest[-1].is_block:
             self.nest.pop()
         block = self.nest[-1]
-        for stack in (self.states, self.values, self.starts, self.ends):
+        for stack in (self.states, self.values, self.starts):
             del stack[block.anchor :]
+        self.ended = self.tokens[block.first - 1][3] if block.first else 0
         return block
 
     def at_statement(self) -> bool:

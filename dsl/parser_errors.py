@@ -170,7 +170,7 @@ def missing_word(mender: Mender) -> bool:
     if len(could) != 1 or item_here(mender) is not None:
         return False
     text = driver.automaton.spelling[could[0]]
-    place = driver.span(driver.ends[-1], driver.ends[-1])
+    place = driver.span(driver.ended, driver.ended)
     behind = " " if text.isalpha() or text in "{=" else ""
     mender.report(
         "RW007",
@@ -192,7 +192,7 @@ def missing_value(mender: Mender) -> bool:
         return drop_statement(mender)
     if token[0] == BAD or not mender.expected() >= VALUE or not mender.would_fit("NUMBER"):
         return False
-    end = driver.ends[-1]
+    end = driver.ended
     before = mender.near(-1)[1]
     what = "a condition" if "NOT" in mender.expected() else "a value"
     mender.report("RW007", f"{what} is missing after `{before}`", driver.span(end, end), note=f"expected {what}")
@@ -233,7 +233,7 @@ def unexpected(mender: Mender) -> bool:
         return drop_statement(mender)
     if token[0] in (NEWLINE, END):
         message = "the line ends too early" if token[0] == NEWLINE else "the file ends too early"
-        span = driver.span(driver.ends[-1], driver.ends[-1])
+        span = driver.span(driver.ended, driver.ended)
     else:
         message, span = f"{found(token)} cannot stand here", mender.span
     mender.report(

@@ -100,7 +100,7 @@ def chained_comparison(mender: Mender) -> bool:
         at -= 1
     if driver.tokens[at][0] not in compare:
         return False
-    middle = driver.source.text[driver.tokens[at][3] : driver.ends[-1]].strip()
+    middle = driver.source.text[driver.tokens[at][3] : driver.ended].strip()
     mender.report("RW014", "comparisons do not chain", mender.span, note="the second comparison",
                   help=f"write `and {middle} {mender.token[1]} …`, or `in low..high`",
                   fixes=[fix(f"compare `{middle}` again", driver.span(mender.token[2], mender.token[2]),
@@ -173,7 +173,7 @@ def brace_on_next_line(mender: Mender) -> bool:
     if mender.token[0] != NEWLINE or mender.near(1)[0] != "LBRACE" or not mender.would_fit("LBRACE", more=0):
         return False
     brace = mender.near(1)
-    gap = mender.driver.span(mender.driver.ends[-1], brace[3])
+    gap = mender.driver.span(mender.driver.ended, brace[3])
     clean = not mender.driver.source.text[gap.start : brace[2]].strip()
     mender.report("RW017", "`{` stands on the line of what it opens", mender.driver.span(brace[2], brace[3]),
                   help="move it to the end of the line before",
@@ -203,7 +203,7 @@ def two_on_a_line(mender: Mender) -> bool:
     block = mender.driver.nest[-1].is_block
     if not block or kind not in mender.driver.automaton.words or not mender.would_fit(NEWLINE):
         return False
-    place = mender.driver.span(mender.driver.ends[-1], mender.token[2])
+    place = mender.driver.span(mender.driver.ended, mender.token[2])
     mender.report("RW017", f"a new statement begins at `{mender.token[1]}`", mender.span,
                   help="put it on a line of its own, or write `;` before it",
                   fixes=[fix("put a `;` between them", place, "; ")])  # fmt: skip

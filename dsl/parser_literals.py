@@ -106,7 +106,7 @@ def parted_unit(mender: Mender) -> bool:
         help=f"write `{written}`, without a space",
         fixes=[fix(f"replace with `{written}`", span, written, safe=True)],
     )
-    driver.values[-1], driver.ends[-1] = meant, end
+    driver.values[-1], driver.ended = meant, end
     return mender.skip()
 
 

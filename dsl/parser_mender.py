@@ -145,7 +145,7 @@ class Mender:
 
     def ghost(self, kind: str, text: str = "") -> Token:
         """A token that does not stand in the text, at the end of what was read."""
-        end = self.driver.ends[-1]
+        end = self.driver.ended
         return (kind, text, end, end)
 
     def skip(self, count: int = 1) -> bool:

@@ -39,6 +39,7 @@ def build(grammar: str, *, strict: bool = False) -> dict[str, Any]:
         "about": "made by `python -m grammar.build` from rollout.lark; do not edit",
         "grammar": fingerprint(grammar),
         **_terminals(lark),
+        "kept": sorted({s.name for rule in rules for s in rule.expansion if s.is_term and not s.filter_out}),
         "rules": [_describe(rule) for rule in rules],
         **_automaton(lark, rules),
     }
