@@ -174,7 +174,7 @@ class _Rollout:
             "RW205",
             f"`{node.span.text}` does not name a workload",
             node.span,
-            help=f"write `{next(iter(kinds))}/checkout`, or `apps.example.com/v1/Widget/checkout` for a kind of your own",
+            help=f"write `{next(iter(kinds))}/web`, or `apps.example.com/v1/Widget/web` for a kind of your own",
         )
         self.bench.spoilt = True
         return ir.WorkloadRef("", parts[-1] if parts else "")
