@@ -57,7 +57,8 @@ class Level(NamedTuple):
 
 
 class Story(NamedTuple):
-    """All that came of one simulated rollout. `ended_ms` is when the outcome was decided, None if it was not."""
+    """All that came of one simulated rollout. `ended_ms` is when the outcome was decided, None if it was not. `calls`
+    are the idempotency keys of all webhook calls, in order."""
 
     program: Program
     scenario: Scenario
@@ -68,6 +69,7 @@ class Story(NamedTuple):
     moments: tuple[Moment, ...]
     levels: tuple[Level, ...]
     chosen: tuple[Chosen, ...]
+    calls: tuple[str, ...]
     state: State
     passes: int
     effects: int
@@ -236,6 +238,7 @@ class Recorder:
             tuple(self.moments),
             tuple(self.levels),
             world.telemetry.chosen(),
+            tuple(done.action.key for done in world.performed if isinstance(done.action, CallAction)),
             state,
             passes,
             effects,

@@ -63,11 +63,12 @@ def test_a_quantile_is_read_off_the_buckets_again() -> None:
 
 def test_a_request_rate_becomes_all_requests_of_that_arm() -> None:
     found = asked(GivenMetric(measure("request_rate"), 5.0))
-    canary, primary = answer(found, "requests"), answer(found, "requests", "primary")
+    quarter = Routing(weight=25)
+    canary, primary = (answer(found, "requests", arm, routing=quarter) for arm in ("canary", "primary"))
     assert isinstance(canary, Events)
     assert isinstance(primary, Events)
     assert canary.total == pytest.approx(300)
-    assert primary.total == pytest.approx(300), "half of all requests go to each arm"
+    assert primary.total == pytest.approx(900), "the other arm has three quarters of all requests"
 
 
 def test_counts_can_be_stated() -> None:

@@ -124,6 +124,7 @@ def test_approval_comes_when_it_is_said_to() -> None:
 def test_an_approval_of_an_older_revision_does_not_count() -> None:
     story = run(CAREFUL, event("approval", MINUTE), event("new_revision", 2 * MINUTE), approve_after_ms=None)
     assert story.outcome == "rolled_back"
+    assert any(moment.text.startswith("ignored `approve` for revision v2") for moment in story.moments)
 
 
 def test_without_approval_or_limit_it_waits() -> None:
@@ -236,9 +237,14 @@ FULL = program(
 )
 
 
+def test_more_canaries_take_their_time_to_come_up() -> None:
+    scaled = replace(CANARY, code=(ScaleOp(share=25), *CANARY.code))
+    assert (run(scaled).ended_ms or 0) - (run(CANARY).ended_ms or 0) == 20_000
+
+
 def test_an_announced_restart_changes_nothing() -> None:
     whole = run(FULL)
-    for at in range(0, 8 * MINUTE, 20_000):
+    for at in range(0, 7 * MINUTE, 30_000):
         story = run(FULL, event("interpreter_restart", at))
         assert (story.outcome, story.weights) == ("promoted", whole.weights)
 
@@ -247,11 +253,17 @@ def test_an_announced_restart_changes_nothing() -> None:
 def test_a_crash_behind_any_effect_changes_neither_weights_nor_end(
     givens: tuple[GivenMetric | GivenEvent, ...],
 ) -> None:
+    """A webhook may be called again, with the same key; no call is lost."""
     whole = run(FULL, *givens)
+    assert len(set(whole.calls)) == len(whole.calls)
+    repeated = 0
     for crash_after in range(1, whole.effects + 1):
         story = simulate(FULL, whole.scenario, crash_after=crash_after)
         assert isinstance(story, Story)
         assert (story.outcome, story.weights, story.ended_ms) == (whole.outcome, whole.weights, whole.ended_ms)
+        assert set(story.calls) == set(whole.calls)
+        repeated += len(story.calls) - len(whole.calls)
+    assert 0 < repeated <= len(whole.calls) * 2
 
 
 def test_a_crash_while_answers_are_out_only_costs_time() -> None:
