@@ -11,7 +11,7 @@ from dsl.compilation import CompiledRollout
 from dsl.diagnostics import Diagnostic, Label
 from dsl.findings import listed
 from dsl.rules.constants import field, share_text
-from dsl.rules.context import Context, collect
+from dsl.rules.context import Context
 from dsl.rules.severities import finding
 from dsl.source import Span
 
@@ -89,10 +89,10 @@ class _Asked:
         for index, instruction in enumerate(self.program.code):
             if isinstance(instruction, ir.RouteOp):
                 place = self.context.place(self.compiled, index)
-                yield from self._weight(instruction, place.span)
-                yield from self._mirror(instruction, place.span)
-                yield from self._sticky(instruction, place.span)
-                yield from self._matches(instruction, place.span, place.statement)
+                yield from self._weight(instruction, place)
+                yield from self._mirror(instruction, place)
+                yield from self._sticky(instruction, place)
+                yield from self._matches(instruction, place)
 
     def _cannot(self, code: str, what: str, span: Span, wish: str = "") -> Diagnostic:
         able = listed(can_all(wish)) if wish else ""
@@ -135,14 +135,15 @@ class _Asked:
         elif not self.row.sticky:
             yield self._cannot("RW408", "keep users with one version by a cookie", span, "sticky")
 
-    def _matches(self, route: ir.RouteOp, span: Span, statement: Any) -> Iterator[Diagnostic]:
+    def _matches(self, route: ir.RouteOp, span: Span) -> Iterator[Diagnostic]:
         if not route.matches:
             return
         if self.tcp:
             yield self._cannot("RW412", "look into tcp traffic", span)
             return
         tests = [test for alternative in route.matches for test in alternative]
-        nodes = collect([statement]).get(syntax.MatchTest, []) if statement is not None else []
+        statement = self.context.route_at(span)
+        nodes = [test for each in statement.alternatives for test in each.tests] if statement is not None else []
         said: set[tuple[str, str]] = set()
         for position, test in enumerate(tests):
             place = nodes[position].span if len(nodes) == len(tests) else span

@@ -26,11 +26,19 @@ def number(context: Context, expr: syntax.Expr | None, depth: int = 0) -> float 
             return None if inner is None else -inner
         case syntax.Ref() if depth < _DEEPEST:
             let = constant(context, expr)
-            return None if let is None else number(context, let.value, depth + 1)
+            return None if let is None else _value(context, let, depth)
         case syntax.Chain() if depth < _DEEPEST:
             return _chain(context, expr, depth)
         case _:
             return None
+
+
+def _value(context: Context, let: syntax.Let, depth: int) -> float | None:
+    known = context.constants
+    if id(let) not in known:
+        known[id(let)] = None  # while it is being worked out: one that leads back to itself has no value
+        known[id(let)] = number(context, let.value, depth + 1)
+    return known[id(let)]
 
 
 def milliseconds(context: Context, expr: syntax.Expr | None) -> int | None:

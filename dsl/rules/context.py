@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from dsl import ir, syntax
 from dsl.compilation import Compilation, CompiledRollout
-from dsl.source import Source, Span
+from dsl.source import Span
 
 Node = TypeVar("Node")
 Nodes = dict[type, list[Any]]
@@ -20,20 +20,19 @@ Nodes = dict[type, list[Any]]
 _LEAVES = frozenset({Span, syntax.Name, str, float, int, bool, type(None)})
 
 
-class Place(NamedTuple):
-    """Where to say something about an instruction, and the statement that stands there, if it is the author's own."""
-
-    span: Span
-    statement: Any
-
-
 class Context:
-    """One compilation, as the rules see it. What is looked up once is kept."""
+    """One compilation, as the rules see it. What is looked up once is kept.
+
+    `constants` is what each `let` comes to, and `ending` whether each strategy ends the rollout, by identity:
+    they name one another, and asking anew each time would take for ever in a hostile text.
+    """
 
     def __init__(self, compilation: Compilation) -> None:
         self.compilation = compilation
         self.file = compilation.file
         self._nodes: dict[str, Nodes] = {}
+        self.constants: dict[int, float | None] = {}
+        self.ending: dict[int, bool] = {}
 
     @cached_property
     def own(self) -> tuple[syntax.File, ...]:
@@ -77,21 +76,14 @@ class Context:
         """What a `Use` puts to use."""
         return self.find(kind, use.path[-1].text) if use.path else None
 
-    @cached_property
-    def _statements(self) -> dict[tuple[str, int, int], Any]:
-        found: dict[tuple[str, int, int], Any] = {}
-        for file in self.own:
-            for nodes in self.nodes(file).values():
-                for node in nodes:
-                    found.setdefault((file.source.name, node.span.start, node.span.end), node)
-        return found
-
-    def place(self, compiled: CompiledRollout, index: int) -> Place:
+    def place(self, compiled: CompiledRollout, index: int) -> Span:
         """Where instruction `index` stands; for one out of the standard library, the statement that asked for it."""
         span = compiled.places[index] if index < len(compiled.places) else compiled.node.span
-        if not is_own(span.source.name) and span.source is not self.file.source:
-            return Place(_asking(compiled.node), None)
-        return Place(span, self._statements.get((span.source.name, span.start, span.end)))
+        return span if is_own(span.source.name) or span.source is self.file.source else _asking(compiled.node)
+
+    def route_at(self, span: Span) -> syntax.Route | None:
+        """The `route to canary when …` that stands in a place."""
+        return next((node for node in self.every(syntax.Route) if node.span == span), None)
 
     @property
     def rollouts(self) -> Iterator[tuple[CompiledRollout, ir.Program]]:
@@ -134,9 +126,3 @@ def collect(roots: Iterable[Any]) -> Nodes:
         else:
             extend(node[::-1])
     return found
-
-
-def source_of(node: Any) -> Source:
-    """The text that a node is from."""
-    source: Source = node.span.source
-    return source

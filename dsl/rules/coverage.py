@@ -61,7 +61,7 @@ def _rollout(context: Context, compiled: CompiledRollout, program: ir.Program) -
     for index in raising:
         pair = moves[index]
         if pair is not None and any(unwatched[i] for i in successors(program, index)):
-            place = context.place(compiled, index).span
+            place = context.place(compiled, index)
             if place not in said:
                 said.add(place)
                 yield _not_analysed(pair[1], place)
@@ -73,7 +73,7 @@ def _no_analysis(context: Context, compiled: CompiledRollout, index: int) -> Dia
         "RW333",
         f"`{compiled.node.name.text}` gives a new revision traffic, and analyses nothing",
         compiled.node.name.span,
-        labels=[Label(context.place(compiled, index).span, "traffic is given here")],
+        labels=[Label(context.place(compiled, index), "traffic is given here")],
         help="add an analysis, such as `analysis { every 1m; tolerate 5 failures; require success_rate >= 99% }`",
     )
 
@@ -113,8 +113,8 @@ def _paused(context: Context, compiled: CompiledRollout, program: ir.Program, sa
     """A pause at a weight that has not been judged yet: the canary has its traffic, and nobody looks."""
     for index, (before, after) in enumerate(pairwise(program.code)):
         raised = isinstance(before, ir.RouteOp) and ((before.weight or 0) > 0 or bool(before.matches))
-        if raised and isinstance(after, ir.PauseOp) and context.place(compiled, index).span not in said:
-            place = context.place(compiled, index + 1).span
+        if raised and isinstance(after, ir.PauseOp) and context.place(compiled, index) not in said:
+            place = context.place(compiled, index + 1)
             if place not in said:
                 said.add(place)
                 yield finding(

@@ -77,7 +77,7 @@ class _Bound:
                 "mirror": instruction.mirror or 0.0,
             }
             for position, limit in enumerate(self.guardrail.limits):
-                place = self.context.place(self.compiled, index).span
+                place = self.context.place(self.compiled, index)
                 if self._over(limit, values[limit.subject], begins) and (place, position) not in said:
                     said.add((place, position))
                     yield self._limit(limit, position, values[limit.subject], begins, place)
@@ -105,13 +105,13 @@ class _Bound:
     def _before_promotion(self) -> Iterator[Diagnostic]:
         if self.guardrail.approval_before_promote:
             for index in self._promotions_without(None):
-                place = self.context.place(self.compiled, index).span
+                place = self.context.place(self.compiled, index)
                 rule = self._rule(syntax.RequireApproval)
                 message = "the new revision can be promoted here without an approval"
                 yield self._broken("RW803", message, place, rule, "put `wait for approval` before it")
         for position, gate in enumerate(self.guardrail.gates_before_promote):
             for index in self._promotions_without(gate):
-                place = self.context.place(self.compiled, index).span
+                place = self.context.place(self.compiled, index)
                 rule = self._rule(syntax.RequireGate, position)
                 message = f"the new revision can be promoted here before the gate `{gate}` has opened"
                 yield self._broken("RW808", message, place, rule, f"put `wait for gate {gate}` before it")

@@ -34,7 +34,7 @@ def _downwards(context: Context, compiled: CompiledRollout, program: ir.Program,
         pair = moves[index]
         if pair is None or not isinstance(instruction, ir.RouteOp) or instruction.weight is None:
             continue
-        place = context.place(compiled, index).span
+        place = context.place(compiled, index)
         if 0 < instruction.weight < pair[0].weight.low and place not in said:
             said.add(place)
             before, after = share_text(pair[0].weight.low), share_text(instruction.weight)
@@ -56,7 +56,7 @@ def _without_effect(
         pair = moves[index]
         if pair is None:
             continue
-        place = context.place(compiled, index).span
+        place = context.place(compiled, index)
         match instruction:
             case ir.RouteOp(sticky=ir.StickySpec()) if not divides:
                 yield finding(
@@ -92,7 +92,7 @@ def _nothing_to_compare(
             yield finding(
                 "RW361",
                 "all traffic is on the canary here, and a check compares it with the primary",
-                context.place(compiled, index).span,
+                context.place(compiled, index),
                 notes=[f"the check is `{compared.text}`"],
                 help="hold at less than 100%, or name another analysis with `with`",
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from math import log2
 
 from dsl import syntax
@@ -19,7 +20,7 @@ from dsl.rules.severities import finding
 from dsl.rules.strings import span_in
 from dsl.source import Span
 
-_KNOWN = re.compile(
+_KNOWN = (
     r"(?P<aws>\b(?:AKIA|ASIA)[0-9A-Z]{16}\b)"
     r"|(?P<github>\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{30,})"
     r"|(?P<gitlab>\bglpat-[\w-]{20,})"
@@ -34,9 +35,16 @@ _KNOWN = re.compile(
     r"|(?P<userinfo>://[^\s/@:\"']+:[^\s/@\"'{$]+@)"
     r"|(?P<bearer>\b(?:Bearer|Basic|Token)\s+[A-Za-z0-9+/=._~-]{12,})"
     r"|(?P<flag>(?:--password|--token|--api-key|--secret)[= ][^\s\"'{$<]{4,}|\s-u\s+[\w.-]+:[^\s\"'{$]{3,})"
-    r"|(?P<param>[?&](?:api_?key|access_?token|token|password|secret|sig|key)=[^&\s\"'{$<]{6,})",
-    re.IGNORECASE,
+    r"|(?P<param>[?&](?:api_?key|access_?token|token|password|secret|sig|key)=[^&\s\"'{$<]{6,})"
 )
+
+
+@cache
+def _known() -> re.Pattern[str]:
+    """Slow to compile, and of no use to a policy that holds nothing but short strings."""
+    return re.compile(_KNOWN, re.IGNORECASE)
+
+
 _NAMES = {
     "aws": "an AWS access key",
     "github": "a GitHub token",
@@ -103,7 +111,7 @@ def _plain(message: str, span: Span) -> Diagnostic:
 
 
 def _text(string: syntax.String) -> Iterator[Diagnostic]:
-    found = _KNOWN.search(string.value)
+    found = _known().search(string.value)
     if found is not None:
         kind = found.lastgroup or ""
         yield _plain(f"this holds {_NAMES.get(kind, 'a credential')}", span_in(string, found.start(), found.end()))

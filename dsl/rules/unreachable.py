@@ -54,9 +54,17 @@ def terminates(context: Context, step: Any, depth: int = 0) -> bool:
             return ends(context, step.steps, depth + 1)
         case syntax.Follow():
             strategy = context.used(syntax.Strategy, step.strategy)
-            return strategy is not None and ends(context, strategy.steps, depth + 1)
+            return strategy is not None and _strategy_ends(context, strategy, depth)
         case _:
             return False
+
+
+def _strategy_ends(context: Context, strategy: syntax.Strategy, depth: int) -> bool:
+    known = context.ending
+    if id(strategy) not in known:
+        known[id(strategy)] = False  # while it is being worked out: one that follows itself does not end
+        known[id(strategy)] = ends(context, strategy.steps, depth + 1)
+    return known[id(strategy)]
 
 
 def ends(context: Context, steps: tuple[Any, ...], depth: int = 0) -> bool:

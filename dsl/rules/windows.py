@@ -29,16 +29,20 @@ def check(context: Context) -> Iterator[Diagnostic]:
 
 def _holds(context: Context, compiled: CompiledRollout, program: ir.Program) -> Iterator[Diagnostic]:
     said: set[Span] = set()
+    longest = {
+        name: max((window for check in analysis.checks for window in _windows(check)), default=0)
+        for name, analysis in program.analyses.items()
+    }
     for index, since in _since_route(program).items():
         hold = program.code[index]
         if not isinstance(hold, ir.HoldOp) or hold.analysis is None or since is None:
             continue
         analysis = program.analyses[hold.analysis]
-        place = context.place(compiled, index).span
+        place = context.place(compiled, index)
         if place in said:
             continue
         takes = least_ms(program, index, since)
-        window = max((w for check in analysis.checks for w in _windows(check)), default=0)
+        window = longest[hold.analysis]
         if window > since + takes:
             said.add(place)
             yield _too_long(context, place, window, since + takes)

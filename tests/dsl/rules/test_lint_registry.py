@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from dsl import catalogue, rules
 from dsl.compilation import Compilation
 from dsl.compiler import compile_file, compile_source
 from dsl.diagnostics import Severity
+from dsl.parser import parse
 from dsl.rules.context import collect
 from dsl.rules.severities import SEVERITIES
 from dsl.source import Source
@@ -58,3 +60,20 @@ def test_a_tree_is_collected_whole_and_in_order() -> None:
         "ListOf": ['[3, "x"]'],
         "String": ['"x"'],
     }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(f"let a{i} = a{i + 1} + a{i + 1}\n" for i in range(60)) + "let a60 = 1\n",
+        "".join(f"strategy s{i} {{ follow s{i + 1}; follow s{i + 1} }}\n" for i in range(60)),
+        "let a = b\nlet b = a\nanalysis x { every a; require a < b }\n",
+        "strategy s { follow s; promote }\n",
+    ],
+    ids=["constants", "strategies", "constants in a circle", "strategy in a circle"],
+)
+def test_names_that_multiply_take_no_time(text: str) -> None:
+    compiled = Compilation(parse(Source("test.rollout", text)).file, {}, (), (), ())
+    began = time.process_time()
+    rules.run(compiled)
+    assert time.process_time() - began < 1
