@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-import ssl
 from collections.abc import Mapping
-from functools import cache
 from types import TracebackType
 from typing import NamedTuple
 
 import httpx
 
 from dsl.ir import Program, Webhook
+from interpreter.http_client import http_client
 from interpreter.masking import mask, safe_url, secrets_of
 from interpreter.state import CallAction
 
@@ -28,7 +27,6 @@ SHOWN = 500
 MOST_READ = 4096
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 15.0
-_LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
 
 Payload = Mapping[str, object]
 
@@ -105,20 +103,6 @@ class Caller:
         if verify not in self._clients:
             self._clients[verify] = http_client(verify=verify)
         return self._clients[verify]
-
-
-def http_client(*, verify: bool) -> httpx.AsyncClient:
-    """A client without time limits of its own (its user has one for the whole), that asks no proxy for this machine."""
-    tls = _tls(verify=verify)
-    direct = httpx.AsyncHTTPTransport(verify=tls)
-    mounts: dict[str, httpx.AsyncBaseTransport | None] = dict.fromkeys(_LOOPBACK, direct)
-    return httpx.AsyncClient(verify=tls, timeout=None, follow_redirects=False, mounts=mounts)  # noqa: S113
-
-
-@cache
-def _tls(*, verify: bool) -> ssl.SSLContext:
-    """Made once: to read the list of authorities takes longer than a call."""
-    return httpx.create_ssl_context(verify=verify)
 
 
 def payload_of(program: Program, webhook: Webhook, action: CallAction) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from rollway.exit_codes import ExitCode
 from rollway.parameters import Option
+from rollway.running import needs_local_extra
 from rollway.terminal import Stop, say, wants_colour
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def command(
 
     Exit codes: 0 it went as it should, 1 it did not, 130 stopped by Ctrl-C.
     """
+    needs_local_extra()
     if not (1 <= rate <= 5000 and 5 <= errors <= 100):
         raise Stop("`--rate` is a number from 1 to 5000, `--errors` one from 5 to 100")
     from interpreter.local.session import SessionError
@@ -92,15 +94,15 @@ def _word(outcome: "Outcome | None") -> str:
     return outcome.value.replace("_", " ") if outcome else "never came to an end"
 
 
-async def show(seen: "View", rate: float, error_rate: float) -> Result:
-    """The whole demo."""
+async def show(seen: "View", rate: float, error_rate: float, program: "Program | None" = None) -> Result:
+    """The whole demo, with its own policy unless another is given."""
     from interpreter.local.load import Load
     from interpreter.local.session import Settings, session
 
     first, good, bad = app("1"), app("2"), app("3", error_rate)
     with tempfile.TemporaryDirectory(prefix="rollway-demo-") as folder:
         settings = Settings(Path(folder), first)
-        async with session(policy(), settings, seen) as under_way:
+        async with session(program or policy(), settings, seen) as under_way:
             load = Load(under_way.parts.url, rate)
             try:
                 async with asyncio.timeout(LIMIT_S):

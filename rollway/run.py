@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from rollway.exit_codes import ExitCode
 from rollway.parameters import Argument, Option
 from rollway.policies import compiled, rollouts
+from rollway.running import needs_local_extra
 from rollway.terminal import Stop, reason, say, wants_colour
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def command(
     Exit codes: 0 fine, 1 the rollout was not promoted, or the policy has errors, 2 wrong usage, unreadable
     input, a port in use or a command that does not start, 130 stopped by Ctrl-C.
     """
+    needs_local_extra()
     if not local:
         raise Stop("say where to run it: `--local` is on this machine")
     if once and canary is None:
@@ -127,7 +129,8 @@ async def _run(program: "Program", settings: "Settings", *, once: bool) -> int:
     except (JournalError, CommandError, SessionError) as error:
         raise Stop(str(error)) from error
     except OSError as error:
-        raise Stop(_trouble(error, settings)) from error
+        folder = f"the folder of the run, `{settings.folder}`, cannot be used"
+        raise Stop(f"{folder}: {reason(error)}: give another with --dir") from error
 
 
 async def _watched(under_way: "Session", seen: "View", *, once: bool) -> int:
@@ -183,16 +186,3 @@ def _on_signal() -> "asyncio.Future[None]":
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop)
     return stopped
-
-
-def _trouble(error: OSError, settings: "Settings") -> str:
-    import errno
-
-    where = f"{settings.host}:{settings.port}"
-    if error.errno == errno.EADDRINUSE:
-        return f"the port of {where} is in use: stop what listens there, or give another with --listen"
-    if error.errno in (errno.EACCES, errno.EPERM) and error.filename is None:
-        return f"{where} may not be listened on: give a port from 1024 up with --listen"
-    if error.errno in (errno.EADDRNOTAVAIL,) or error.filename is None:
-        return f"{where} cannot be listened on: {reason(error)}"
-    return f"the folder of the run, `{settings.folder}`, cannot be used: {reason(error)}: give another with --dir"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ def folder_of(given: str | None) -> Path:
         names = ", ".join(f"`{path}`" for path in found)
         raise Stop(f"there are several runs, {names}: choose one with --dir")
     return found[0]
+
+
+def needs_local_extra() -> None:
+    """Raises `Stop` where what a run on this machine needs is not installed."""
+    missing = [name for name in ("aiohttp", "prometheus_client") if find_spec(name) is None]
+    if missing:
+        raise Stop("what runs rollouts on this machine is not installed: `pip install 'rollway[local]'` brings it")
 
 
 def status_of(folder: Path) -> dict[str, Any]:

@@ -73,6 +73,7 @@ class Server:
         self._delay = delay
         self._selector = selectors.DefaultSelector()
         self._listener = socket.create_server(("127.0.0.1", port), backlog=512)
+        self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ, None)
         self._later: list[tuple[float, int, Connection, bytes]] = []
         self._number = 0
@@ -90,7 +91,10 @@ class Server:
                 self._send(connection, answer)
 
     def _accept(self) -> None:
-        client, _ = self._listener.accept()
+        try:
+            client, _ = self._listener.accept()
+        except OSError:
+            return  # who knocked has gone
         client.settimeout(1.0)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._selector.register(client, selectors.EVENT_READ, Connection(client))

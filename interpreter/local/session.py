@@ -12,6 +12,7 @@ Closing: everything that was started is ended, whatever happened.
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -70,7 +71,8 @@ class Settings(NamedTuple):
 
 @asynccontextmanager
 async def session(program: Program, settings: Settings, watcher: Watcher) -> AsyncIterator[Session]:
-    """A run that is ready to go on. Raises `JournalError`, `CommandError` or `OSError`, with words for people.
+    """A run that is ready to go on. Raises `SessionError`, `JournalError` or `CommandError`, with words for
+    people, and `OSError` for a folder that cannot be used.
 
     Whatever was begun is ended at the end, in the reverse order: nothing is left behind.
     """
@@ -323,17 +325,26 @@ def _under_way(state: State) -> bool:
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    """The port, taken but not yet open to anybody. Raises `OSError`."""
+    """The port, taken but not yet open to anybody. Raises `SessionError`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     taken = socket.socket(family)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         taken.bind((host, port))
-    except OSError:
+    except OSError as error:
         taken.close()
-        raise
+        raise SessionError(_unbound(f"{host}:{port}", error)) from error
     taken.setblocking(False)
     return taken
+
+
+def _unbound(where: str, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"the port of {where} is in use: stop what listens there, or give another with --listen"
+    if error.errno == errno.EACCES:
+        return f"{where} may not be listened on: give a port from 1024 up with --listen"
+    why = (error.strerror or str(error)).lower()
+    return f"{where} cannot be listened on: {why}: give an address of this machine with --listen"
 
 
 def _killer() -> Callable[[str], None]:

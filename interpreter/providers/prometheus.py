@@ -15,9 +15,9 @@ from typing import Any
 
 import httpx
 
+from interpreter.http_client import http_client
 from interpreter.masking import mask, safe_url, secrets_of
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble
-from interpreter.webhooks import http_client
 
 MOST_READ = 4 * 1024 * 1024
 _TRANSIENT = frozenset((408, 425, 429, 500, 502, 503, 504))

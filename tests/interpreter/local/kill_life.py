@@ -15,7 +15,7 @@ from interpreter.local.session import Session, Settings, session
 from interpreter.state import State
 from tests.interpreter.local.programs import Record, app, program
 
-LIMIT_S = 60
+LIMIT_S = 50
 PROGRAM = program(every_ms=100, window_ms=500, weights=(25.0, 50.0), most_bad=0.1)
 ir_json.from_data(ir_json.to_data(PROGRAM))
 state_json.decode(state_json.encode(State()))
@@ -28,11 +28,16 @@ def live(folder: str, canary: Command, kill_at: int) -> None:
 
 
 async def _live(folder: Path, canary: Command) -> None:
-    async with asyncio.timeout(LIMIT_S), session(PROGRAM, Settings(folder, app("1"), canary), Record()) as run:
+    async with session(PROGRAM, Settings(folder, app("1"), canary), Record()) as run:
         loading = asyncio.create_task(_load(run))
-        await run.run(run.idle)
-        loading.cancel()
-        await asyncio.gather(loading, return_exceptions=True)
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                await run.run(run.idle)
+        except TimeoutError as late:
+            raise AssertionError(f"no end: {run.state}, {run.parts.metering.served()}") from late
+        finally:
+            loading.cancel()
+            await asyncio.gather(loading, return_exceptions=True)
 
 
 async def _load(run: Session) -> None:

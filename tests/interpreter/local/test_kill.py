@@ -41,7 +41,7 @@ async def life(folder: Path, canary: Command, kill_at: int) -> bool:
     """Whether it came to its end without being killed."""
     process = _FORK.Process(target=live, args=(str(folder), canary, kill_at))
     process.start()
-    async with asyncio.timeout(LIMIT_S + 5):
+    async with asyncio.timeout(LIMIT_S + 15):
         while process.exitcode is None:  # noqa: ASYNC110 - polled, for all lives are watched from one thread
             await asyncio.sleep(0.02)
     code = process.exitcode

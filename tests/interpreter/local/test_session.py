@@ -178,7 +178,7 @@ async def _text(client: aiohttp.ClientSession, url: str) -> str:
 async def test_two_runs_never_share_a_folder_or_a_port(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         busy = Settings(tmp_path / "a", V1, port=taken.getsockname()[1])
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(SessionError, match="is in use: stop what listens there"):
             async with session(program(), busy, Record()):
                 pass
     async with session(program(), Settings(tmp_path / "b", V1), Record()):
