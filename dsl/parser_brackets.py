@@ -148,7 +148,7 @@ def _report(mender: Mender, count: int) -> None:
     text = _TEXT[opener[0]]
     place = driver.ended
     labels = [] if mender.token[0] == END else [Label(mender.span, f"`{text}` is missing before this")]
-    more = f", and neither are {count - 1} around it" if count > 1 and bracket.is_block else ""
+    more = "; what stands around it is not closed either" if count > 1 and bracket.is_block else ""
     mender.report(
         "RW003" if opener[0] == "LBRACE" and bracket.is_block else "RW005",
         f"this `{opener[1]}` is not closed",

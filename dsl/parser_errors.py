@@ -19,6 +19,7 @@ from dsl.parser_idioms import (
     needless_mark,
     two_on_a_line,
     wrong_equals,
+    wrong_range,
     yaml_list,
 )
 from dsl.parser_literals import (
@@ -177,8 +178,10 @@ def missing_word(mender: Mender) -> bool:
         f"`{text}` is missing " + ("at the end of the line" if token[0] == NEWLINE else f"before {found(token)}"),
         mender.span if token[0] != NEWLINE else place,
         help=f"add `{text}`",
-        fixes=[fix(f"add `{text}`", place, behind + text)],
+        fixes=[fix(f"add `{text}`", place, behind + text)] if text != "{" or token[0] == NEWLINE else (),
     )
+    if text == "{" and token[0] != NEWLINE:
+        return drop_statement(mender)
     return mender.insert(mender.ghost(could[0], text))
 
 
@@ -261,6 +264,7 @@ SPECIALISTS = (
     stray_closer,
     chained_comparison,
     wrong_equals,
+    wrong_range,
     needless_mark,
     filler,
     yaml_list,

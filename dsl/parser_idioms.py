@@ -79,6 +79,15 @@ def wrong_equals(mender: Mender) -> bool:
     return False
 
 
+def wrong_range(mender: Mender) -> bool:
+    """`09:00-17:00`, `1 to 5`: a range is written with `..`."""
+    if not mender.would_fit("UPTO", after=1) or mender.token[1] not in ("-", "...", "to", "–"):
+        return False
+    mender.report("RW010", "a range is written with `..`", mender.span, help="write `..`",
+                  fixes=[fix("replace with `..`", mender.span, "..", safe=True)])  # fmt: skip
+    return mender.replacement("UPTO", "..")
+
+
 def needless_mark(mender: Mender) -> bool:
     """`every: 1m`, `timeout = 10s`, `hold, 5m`: a mark behind a word that needs none."""
     kind, text, _, _ = mender.token
@@ -105,7 +114,9 @@ def chained_comparison(mender: Mender) -> bool:
                   help=f"write `and {middle} {mender.token[1]} …`, or `in low..high`",
                   fixes=[fix(f"compare `{middle}` again", driver.span(mender.token[2], mender.token[2]),
                              f"and {middle} ")])  # fmt: skip
-    return drop_statement(mender)
+    if not mender.would_fit("AND", more=0):
+        return drop_statement(mender)
+    return mender.insert(mender.ghost("AND", "and"), *driver.tokens[at + 1 : driver.at])
 
 
 def hyphen(mender: Mender) -> bool:

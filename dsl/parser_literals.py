@@ -142,7 +142,7 @@ def open_string(mender: Mender) -> bool:
         mender.report("RW006", "this string is never closed", driver.span(start, start + 3),
                       help='a string that begins with `"""` ends with `"""`')  # fmt: skip
         mender.blind = True
-        return False if not mender.would_fit("STRING") else mender.replacement("STRING", '""')
+        return mender.replacement("STRING", '""') if mender.would_fit("STRING", more=0) else drop_statement(mender)
     tail = _CLOSERS.search(text)
     stop = start + (tail.start() if tail and tail.start() > 1 else len(text.rstrip()))
     mender.report("RW006", "this string is not closed on its line", driver.span(start, stop),
@@ -204,7 +204,9 @@ def strange_character(mender: Mender) -> bool:
     if meant is None:
         return False
     kind = mender.driver.automaton.lexer.marks.get(meant, "")
-    return mender.replacement(kind, meant) if kind else mender.skip()
+    if not kind:
+        return mender.skip()
+    return mender.replacement(kind, meant) if mender.would_fit(kind, more=0) else drop_statement(mender)
 
 
 def _character(text: str) -> str:
