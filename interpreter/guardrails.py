@@ -23,6 +23,7 @@ from dsl.ir import (
     Program,
     Statistical,
 )
+from interpreter.durations import duration
 from interpreter.turn import Turn
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
@@ -55,7 +56,7 @@ def _until(turn: Turn, limit: Limit) -> int | None:
 
 def _words(limit: Limit) -> str:
     words = f"{limit.subject} {limit.cmp} {limit.value:g}%"
-    return words if limit.within_ms is None else f"{words} within {limit.within_ms // 1000}s of the start"
+    return words if limit.within_ms is None else f"{words} within {duration(limit.within_ms)} of the start"
 
 
 def approval_missing(turn: Turn) -> str | None:
@@ -84,7 +85,7 @@ def forbids_start(turn: Turn) -> str | None:
             for cmp, bound in guardrail.analysis_every:
                 if not _COMPARE[cmp](analysis.every_ms, bound):
                     return (
-                        f"guardrail `{name}` requires analysis every {cmp} {bound // 1000}s; `{analysis_name}` is not"
+                        f"guardrail `{name}` requires analysis every {cmp} {duration(bound)}; `{analysis_name}` is not"
                     )
     return None
 

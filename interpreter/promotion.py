@@ -9,6 +9,7 @@ to it.
 from __future__ import annotations
 
 from dsl.ir import PromoteOp
+from interpreter.durations import duration
 from interpreter.ending import handle
 from interpreter.frozen import changed
 from interpreter.routing import HOME
@@ -57,7 +58,7 @@ def _primary_ready(turn: Turn) -> bool:
     if ready.ready:
         return True
     why = ready.reason or "no reason given"
-    late = "" if ready.failed else f" within {turn.program.deadline_ms // 1000}s"
+    late = "" if ready.failed else f" within {duration(turn.program.deadline_ms)}"
     _fail(turn, f"the primary did not become ready{late}: {why}")
     return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from interpreter.durations import duration
 from interpreter.ending import roll_back
 from interpreter.turn import Turn
 
@@ -21,7 +22,7 @@ def await_ready(turn: Turn, *, since_ms: int) -> bool:
     if ready.failed:
         roll_back(turn, f"the canary cannot become ready: {why}")
     elif turn.clock >= deadline:
-        roll_back(turn, f"the canary was not ready within {turn.program.deadline_ms // 1000}s: {why}")
+        roll_back(turn, f"the canary was not ready within {duration(turn.program.deadline_ms)}: {why}")
     else:
         turn.because(f"waiting for the canary to be ready: {why}")
         turn.wake_at(deadline)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dsl.ir import RouteOp
+from interpreter.durations import duration
 from interpreter.ending import roll_back
 from interpreter.guardrails import refuses_route
 from interpreter.routing import reduced
@@ -33,7 +34,7 @@ def _await_data_plane(turn: Turn) -> None:
     """A data plane that never takes the routing (it cannot mirror, say) must not hold the rollout for ever."""
     deadline = turn.cursor.since_ms + turn.program.deadline_ms
     if turn.clock >= deadline:
-        roll_back(turn, f"the data plane did not take the new routing within {turn.program.deadline_ms // 1000}s")
+        roll_back(turn, f"the data plane did not take the new routing within {duration(turn.program.deadline_ms)}")
         return
     turn.because("waiting for the data plane to take the new routing")
     turn.wake_at(deadline)
@@ -88,7 +89,7 @@ def _canary_ready(turn: Turn) -> bool:
         turn.set_cursor(due_ms=due)
         turn.event("CanaryNotReady", f"traffic stays: {why}", warning=True)
     if turn.clock >= due:
-        roll_back(turn, f"{why}, and has not been for {turn.program.deadline_ms // 1000}s")
+        roll_back(turn, f"{why}, and has not been for {duration(turn.program.deadline_ms)}")
     else:
         turn.wake_at(due)
     return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dsl.ir import WaitOp
 from interpreter.checks import first_due, take_check
+from interpreter.durations import duration
 from interpreter.ending import handle, roll_back
 from interpreter.routing import HOME
 from interpreter.signals import by, take
@@ -97,11 +98,11 @@ def gate_is_open(turn: Turn, gate: str, every_ms: int) -> bool:
 
 
 def _timed_out(turn: Turn, op: WaitOp) -> int | None:
-    within = (op.within_ms or 0) // 1000
+    within = duration(op.within_ms or 0)
     if op.otherwise == "continue":
-        turn.event("WaitTimedOut", f"no {subject(op)} within {within}s; going on, as the policy says", warning=True)
+        turn.event("WaitTimedOut", f"no {subject(op)} within {within}; going on, as the policy says", warning=True)
         if turn.state.phase is Phase.WAITING_PROMOTION:
             turn.enter(Phase.PROGRESSING)
         return turn.cursor.pc + 1
-    roll_back(turn, f"no {subject(op)} within {within}s")
+    roll_back(turn, f"no {subject(op)} within {within}")
     return None

@@ -102,7 +102,7 @@ def test_a_canary_that_never_becomes_ready_ends_with_a_message() -> None:
     rig.begin().go(120)
     assert (rig.state.phase, rig.weights) == (Phase.FAILED, [0])
     said = rig.messages[-1].context["text"]
-    assert said == ("rolled back v2: the canary was not ready within 120s: 0 of 2 replicas are ready: ImagePullBackOff")
+    assert said == ("rolled back v2: the canary was not ready within 2m: 0 of 2 replicas are ready: ImagePullBackOff")
 
 
 def test_a_canary_that_cannot_become_ready_is_not_waited_for() -> None:
@@ -203,7 +203,7 @@ def test_mirroring_that_the_data_plane_ignores_does_not_hold_for_ever() -> None:
     rig.begin().go(601)
     assert (rig.state.phase, rig.run.reason) == (
         Phase.FAILED,
-        "the data plane did not take the new routing within 600s",
+        "the data plane did not take the new routing within 10m",
     )
 
 

@@ -168,7 +168,7 @@ def test_a_primary_that_is_late_is_waited_for_and_no_longer_than_the_deadline() 
     assert (rig.state.phase, rig.weights[-1]) == (Phase.PROMOTING, 10)
     rig.go(2)
     assert rig.is_in(Phase.FAILED)
-    assert "within 120s" in rig.state.reason
+    assert "within 2m" in rig.state.reason
 
 
 def test_traffic_returns_in_steps_where_the_policy_says_so() -> None:

@@ -89,7 +89,7 @@ def test_scale_waits_until_the_canary_is_ready_at_that_scale(op: ir.ScaleOp, sca
     rig.begin()
     assert (rig.state.canary_scale, rig.run.cursor.pc) == (scale, 0)
     rig.go(120)
-    assert rig.run.reason == "the canary was not ready within 120s: scaling"
+    assert rig.run.reason == "the canary was not ready within 2m: scaling"
 
 
 def test_abort_if_rolls_back_at_once_whatever_is_tolerated() -> None:
@@ -254,7 +254,7 @@ def test_guardrails_hold_traffic_back_until_it_may_be_raised() -> None:
     rails = {"production": ir.Guardrail((ir.Limit("traffic", ">", 25, 30 * MINUTE),))}
     rig = Rig(ramp(20, 40, guardrails=rails)).begin().go(60)
     assert rig.weights == [0, 20]
-    assert rig.state.reason == "traffic stays: guardrail `production` forbids traffic > 25% within 1800s of the start"
+    assert rig.state.reason == "traffic stays: guardrail `production` forbids traffic > 25% within 30m of the start"
     rig.go(29 * 60)
     assert rig.weights == [0, 20, 40]
 
