@@ -1,12 +1,15 @@
 """`rollway`: reads the line, runs the command, and never ends in a traceback.
 
-A plainly right line of a quick command is run without Typer (see `rollway.parameters`).
+A plainly right line of a quick command is run without Typer (see `rollway.parameters`). Such a process lives for a
+fifth of a second, most of it imports: it collects no garbage meanwhile, and does not tidy up at its end.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 from rollway.commands import COMMANDS
@@ -15,14 +18,30 @@ from rollway.terminal import OutputClosed, Stop, reason, say
 
 REPORT = "https://github.com/rollway/rollway/issues"
 TRACEBACK = "ROLLWAY_TRACEBACK"
+GARBAGE = 100_000
+"""Objects made before a quick command looks for cycles among them: more than all imports make."""
 
 
 def main(line: list[str] | None = None) -> int:
-    """Runs one command line (the process's own without `line`) and returns its exit code."""
-    line = sys.argv[1:] if line is None else line
+    """Runs one command line and returns its exit code. Without `line` it runs the process's own, and may end it."""
+    if line is not None:
+        return run(line)
+    own = sys.argv[1:]
+    if not _is_quick(own):
+        return run(own)
+    gc.set_threshold(GARBAGE)
+    code = run(own)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def run(line: list[str]) -> int:
+    """Runs one command line; whatever happens, it ends in an exit code and in words for people."""
     _speak_any_text()
     try:
-        code = _run(line)
+        code = _dispatch(line)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -39,18 +58,21 @@ def main(line: list[str] | None = None) -> int:
     return code
 
 
-def _run(line: list[str]) -> int:
-    row = COMMANDS.get(line[0]) if line else None
-    if row is not None and row.quick:
+def _is_quick(line: list[str]) -> bool:
+    return bool(line) and line[0] in COMMANDS and COMMANDS[line[0]].quick
+
+
+def _dispatch(line: list[str]) -> int:
+    if _is_quick(line):
         from rollway.parameters import quick
 
-        command = import_module(row.module).command
+        command = import_module(COMMANDS[line[0]].module).command
         values = quick(command, line[1:])
         if values is not None:
             return int(command(**values))
-    from rollway.app import run
+    from rollway import app
 
-    return run(line)
+    return app.run(line)
 
 
 def _speak_any_text() -> None:

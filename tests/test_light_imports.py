@@ -21,10 +21,8 @@ HEAVY = {"asyncio", "lark", "pydantic", "rich", "structlog"}
 PROBE = """
 import json, sys
 from rollway.__main__ import main
-sys.argv = ["rollway", *sys.argv[1:]]
 try:
-    main()
-    status = 0
+    status = main(sys.argv[1:])
 except SystemExit as end:
     status = end.code or 0
 print(json.dumps([status, sorted({name.partition(".")[0] for name in sys.modules})]), file=sys.stderr)

@@ -19,6 +19,23 @@ from rollway.terminal import Stop
 ROOT = Path(__file__).resolve().parents[2]
 
 
+PUT_THEN_STOP = """
+import sys, types
+from rollway import commands, terminal
+from rollway.__main__ import main
+
+def command() -> int:
+    terminal.put("x" * 100)
+    raise terminal.Stop("no")
+
+sys.modules["odd"] = module = types.ModuleType("odd")
+module.command = command
+commands.COMMANDS["odd"] = commands.Row("odd", "Odd.", commands.TRY, quick=True)
+sys.argv = ["rollway", "odd"]
+main()
+"""
+
+
 def rollway(*line: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own."""
     known = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
@@ -194,6 +211,19 @@ def test_text_that_the_terminal_lacks_is_written_out(tmp_path: Path) -> None:
     assert done.returncode == ExitCode.USAGE
     assert "\\u0436.rollout" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_quick_command_that_ends_at_once_has_said_everything(tmp_path: Path) -> None:
+    """Its process does not tidy up: what was written must be out by then, to a pipe and to a file."""
+    everything = rollway("schema")
+    assert everything.stdout.endswith("}\n")
+    with (tmp_path / "out").open("w") as out:
+        done = subprocess.run(
+            [sys.executable, "-c", PUT_THEN_STOP], cwd=ROOT, stdout=out, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == ExitCode.USAGE, done.stderr
+    assert (tmp_path / "out").read_text() == "x" * 100
+    assert done.stderr == "rollway: no\n"
 
 
 def test_a_line_of_the_quick_commands_does_not_load_typer() -> None:
