@@ -17,7 +17,7 @@ from dsl.promql_errors import explain
 from dsl.promql_words import FUNCTIONS, OPERATORS, Token, tokens, word_at
 
 MAX_DEPTH = 48
-MAXOPERATORS = 96
+MAX_OPERATORS = 96
 
 _SAMPLES = {
     **dict.fromkeys(QUERY_VARIABLES, "checkout"),
@@ -80,7 +80,7 @@ def _too_complex(query: str) -> bool:
             depth -= 1
         elif word.text.lower() in OPERATORS:
             operators += 1
-    return deepest > MAX_DEPTH or operators > MAXOPERATORS
+    return deepest > MAX_DEPTH or operators > MAX_OPERATORS
 
 
 def _taken_back(problem: Problem, origin: tuple[int, ...], text: str) -> Problem:

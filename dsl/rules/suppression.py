@@ -84,8 +84,6 @@ def _line_meant(file: syntax.File, comment: syntax.Comment) -> int:
 
 
 def _silenced(diagnostic: Diagnostic, ignores: list[Ignore], used: set[Ignore]) -> bool:
-    if diagnostic.severity is Severity.ERROR:
-        return False
     hit = False
     for ignore in ignores:
         if ignore.code == diagnostic.code and ignore.span.source is diagnostic.span.source:

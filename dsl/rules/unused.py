@@ -55,14 +55,12 @@ def _unused(code: str, message: str, name: syntax.Name, whole: Span, mend: str) 
 
 
 def _used(context: Context) -> set[str]:
-    """The names that are used in the file: not by tests, which show what a policy does and are no use of their own,
-    and not by a declaration of itself."""
+    """The names that are used in the file; tests show what a policy does, and are no use of a metric."""
     used: set[str] = set()
     for node in context.file.declarations:
         if isinstance(node, syntax.Test | syntax.Import):
             continue
-        own = node.name.text if node.name is not None and not isinstance(node, syntax.Rollout) else None
-        used |= _names_in(node) - {own}
+        used |= _names_in(node)
     for test in context.here(syntax.Test):
         for event in collect(test.items).get(syntax.GivenEvent, []):
             if event.subject is not None:

@@ -51,6 +51,8 @@ def test_what_is_allowed(text: str) -> None:
         ("{{ range(99999999) }}", [("RW503", "range(")]),
         ("{{ workload.__class__ }}", [("RW503", "workload.__class__")]),
         ("{{ variables.__class__ }}", [("RW503", "variables.__class__")]),
+        ("{{ variables['__class__'] }}", [("RW503", "variables[")]),
+        ("{{ variables[1] }}", [("RW503", "variables[1")]),
         ("{{ ''.join }}", [("RW503", "{{ ''.join }}")]),
         ("{{ workload.upper() }}", [("RW503", "upper(")]),
         ("{{ 'a' * 999999999 }}", [("RW503", "*")]),
