@@ -16,12 +16,13 @@ MOST_AT_ONCE = 1000
 
 
 class Load:
-    """Sends GET requests to `url` at `rate` a second until it is stopped."""
+    """Sends GET requests to `url` at `rate` a second until it is stopped; what would be more than `at_once` is left."""
 
-    def __init__(self, url: str, rate: float, *, keep_latencies: bool = False) -> None:
+    def __init__(self, url: str, rate: float, *, keep_latencies: bool = False, at_once: int = MOST_AT_ONCE) -> None:
         self._url = url
         self._rate = rate
         self._keep = keep_latencies
+        self._at_once = at_once
         self.sent = 0
         self.good = 0
         self.failed = 0
@@ -61,7 +62,7 @@ class Load:
         passed = 0
         while True:
             due = int((time.monotonic() - began) * self._rate) + 1
-            for _ in range(min(due - passed, MOST_AT_ONCE - len(self._tasks))):
+            for _ in range(min(due - passed, self._at_once - len(self._tasks))):
                 self._launch(session)
             passed = due
             await asyncio.sleep(max(0.0, began + passed / self._rate - time.monotonic()))

@@ -42,7 +42,7 @@ async def _live(folder: Path, canary: Command) -> None:
 
 async def _load(run: Session) -> None:
     await run.parts.changes.until(lambda: run.parts.upstreams.has("primary"))
-    load = Load(run.parts.url, 80.0)
+    load = Load(run.parts.url, 40.0, at_once=4)
     load.start()
     try:
         await asyncio.Event().wait()
