@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from functools import cache, lru_cache
-from importlib import resources
 from stat import S_ISREG
 from typing import NamedTuple
 
+import stdlib
 from dsl import syntax
 from dsl.compilation import Loader
 from dsl.diagnostics import Label, Severity
@@ -22,6 +22,8 @@ from dsl.scope import Imported, Module
 from dsl.source import Source
 
 _LARGEST_FILE = 1 << 20
+_STANDARD = os.path.dirname(stdlib.__file__)
+"""A folder, and not `importlib.resources`, whose import would cost more than reading what is in it."""
 
 
 class StandardLoader:
@@ -160,8 +162,8 @@ def standard(path: str) -> Module | None:
     """A module of the standard library, or None if it has no such module."""
     if path not in standard_paths():
         return None
-    text = resources.files("stdlib").joinpath(f"{path}.rollout").read_text(encoding="utf-8")
-    parsed = parse(Source(path, text))
+    with open(os.path.join(_STANDARD, *f"{path}.rollout".split("/")), encoding="utf-8") as file:
+        parsed = parse(Source(path, file.read()))
     module = _module(path, parsed)
     for node in parsed.file.declarations:
         if isinstance(node, syntax.Import):
@@ -172,8 +174,8 @@ def standard(path: str) -> Module | None:
 @cache
 def standard_paths() -> tuple[str, ...]:
     """What `std/` holds."""
-    folder = resources.files("stdlib").joinpath("std")
-    return tuple(sorted(f"std/{f.name.removesuffix('.rollout')}" for f in folder.iterdir() if _is_policy(f.name)))
+    names = os.listdir(os.path.join(_STANDARD, "std"))
+    return tuple(sorted(f"std/{name.removesuffix('.rollout')}" for name in names if _is_policy(name)))
 
 
 def _is_policy(name: str) -> bool:
