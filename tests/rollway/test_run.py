@@ -23,7 +23,7 @@ import "std/http"
 rollout shop in test {
   target   deployment/shop
   traffic  istio
-  analysis { every 500ms; tolerate 3 failures; require success_rate >= 90% }
+  analysis { every 500ms; observe success_rate >= 90% }
   steps {
     shift to 50%
     wait for approval
