@@ -34,6 +34,9 @@ from dsl.node import fields
 from dsl.parser import read
 from dsl.source import Source, Span
 
+INTERNAL_ERROR = f"RW{99:03}"
+"""Has no page: a page shows a policy that yields its code, and if one were known, the mistake would be mended."""
+
 
 class FormatResult(NamedTuple):
     """The canonical text, or the text as it was where it cannot be parsed; then the diagnostics say why."""
@@ -80,7 +83,7 @@ def same(left: object, right: object) -> bool:
 
 def _internal_error(source: Source, trouble: str) -> Diagnostic:
     return Diagnostic(
-        "RW" + "099",
+        INTERNAL_ERROR,
         Severity.ERROR,
         f"the canonical form of this file {trouble}, so it is left as it is",
         Span(source, 0, 0),

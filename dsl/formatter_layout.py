@@ -26,9 +26,10 @@ class Word(NamedTuple):
 
 
 class Remark(NamedTuple):
-    """A comment in the middle of a statement."""
+    """A comment in the middle of a statement; `own` says that it has a line of its own."""
 
     text: str
+    own: bool
 
 
 class Item(NamedTuple):
@@ -200,7 +201,7 @@ class _Reader:
                 if NEWLINE in stop or not parts:
                     return parts
                 self.take()
-                parts.append(Remark(comment.text))
+                parts.append(Remark(comment.text, comment.own_line))
             elif token is not None and token[0] in stop:
                 return parts
             elif token is not None and token[0] in _OPENERS:
@@ -238,26 +239,26 @@ class _Reader:
             elif here is not None and here[0] == closer:
                 break
             else:
-                items.append(self.item(closer, above))
-                above = []
+                item, above = self.item(closer, above)
+                items.append(item)
         self.take()
         text = self.source.text[self.end - 1 : self.end]
         return Group(token[1], text, items, opened, above, broken or bool(opened), call or token[0] != "LPAR")
 
-    def item(self, closer: str, above: list[str]) -> Item:
+    def item(self, closer: str, above: list[str]) -> tuple[Item, list[str]]:
+        """An item, and the comments below it that belong to what comes next."""
         parts = self.parts({closer, "COMMA"})
-        behind = ""
-        trailing: list[str] = []
-        while parts and isinstance(parts[-1], Remark):
-            trailing.insert(0, parts.pop().text)  # type: ignore[union-attr]
+        behind: list[Remark] = []
+        while parts and isinstance(remark := parts[-1], Remark):
+            behind.insert(0, remark)
+            parts.pop()
         token = self.token()
         if token is not None and token[0] == "COMMA":
             self.take()
             after = self.remark()
-            trailing += [after] if after else []
-        if len(trailing) == 1:
-            behind, trailing = trailing[0], []
-        return Item([*parts, *map(Remark, trailing)], above, behind)
+            behind += [Remark(after, bool(behind))] if after else []
+        beside = behind.pop(0).text if behind and not behind[0].own else ""
+        return Item(parts, above, beside), [remark.text for remark in behind]
 
     def skip_newlines(self) -> None:
         while (token := self.token()) is not None and token[0] == NEWLINE:

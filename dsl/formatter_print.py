@@ -139,8 +139,7 @@ def _items(group: Group, margin: str, columns: bool) -> Iterator[str]:
     for item in group.items:
         yield from (margin + text for text in item.above)
         lines = _item(item, margin, columns)
-        remarked = isinstance(item.parts[-1], Remark)
-        if item is not group.items[-1] or (group.call and not remarked):
+        if group.call or item is not group.items[-1]:
             lines[-1] += ","
         if item.behind:
             lines[-1] += "  " + item.behind
