@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import socket
 import statistics
 import sys
@@ -56,7 +57,7 @@ async def measure(port: int, rate: float, seconds: float) -> list[float]:
     latencies = list(await load.for_seconds(seconds))
     if load.failed:
         raise SystemExit(f"{load.failed} requests failed")
-    return latencies[len(latencies) // 10 :]
+    return latencies
 
 
 async def compare(options: argparse.Namespace) -> dict[str, object]:
@@ -70,17 +71,25 @@ async def compare(options: argparse.Namespace) -> dict[str, object]:
         await until_open(port)
         direct: list[float] = []
         through: list[float] = []
+        before = cpu_seconds(proxy.pid)
         for _ in range(options.rounds):
             direct += await measure(app_port, options.rate, options.seconds)
             through += await measure(port, options.rate, options.seconds)
+        spent = cpu_seconds(proxy.pid) - before
     finally:
         for process in (app, proxy):
             process.kill()
             await process.wait()
-    return report(options, direct, through)
+    return report(options, direct, through, spent)
 
 
-def report(options: argparse.Namespace, direct: list[float], through: list[float]) -> dict[str, object]:
+def cpu_seconds(pid: int) -> float:
+    """What a process has used so far, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def report(options: argparse.Namespace, direct: list[float], through: list[float], spent: float) -> dict[str, object]:
     def milliseconds(values: list[float], share: int) -> float:
         return round(statistics.quantiles(values, n=100)[share - 1] * 1000, 3)
 
@@ -90,6 +99,7 @@ def report(options: argparse.Namespace, direct: list[float], through: list[float
         "direct_median_ms": milliseconds(direct, 50),
         "proxy_median_ms": milliseconds(through, 50),
         "added_median_ms": round(milliseconds(through, 50) - milliseconds(direct, 50), 3),
+        "proxy_cpu_ms_per_request": round(spent * 1000 / len(through), 3),
         "added_p99_ms": round(milliseconds(through, 99) - milliseconds(direct, 99), 3),
     }
 

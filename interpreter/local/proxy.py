@@ -137,7 +137,7 @@ class Proxy:
                 self.metering.record(Subject(endpoint.role, endpoint.revision), status, time.perf_counter() - began)
 
     async def _send(self, request: web.BaseRequest, endpoint: Endpoint, body: bytes | None) -> aiohttp.ClientResponse:
-        url = URL.build(scheme="http", host=endpoint.host, port=endpoint.port).join(_path(request))
+        url = URL(f"http://{endpoint.host}:{endpoint.port}{_path(request)}", encoded=True)
         data = request.content if body is None else body or None
         try:
             return await self._session.request(
@@ -210,9 +210,13 @@ def _client_left(request: web.BaseRequest) -> bool:
     return request.transport is None or request.transport.is_closing()
 
 
-def _path(request: web.BaseRequest) -> URL:
-    target = request.raw_path if hasattr(request, "raw_path") else request.path_qs
-    return URL(target if target.startswith("/") else request.path_qs, encoded=True)
+def _path(request: web.BaseRequest) -> str:
+    """What is asked for, as the client wrote it, and never whom: `//elsewhere` is a path too."""
+    target = request.raw_path
+    if target.startswith("/"):
+        return target
+    rest = request.rel_url.raw_path_qs
+    return rest if rest.startswith("/") else "/"
 
 
 def _forwarded(request: web.BaseRequest) -> CIMultiDict[str]:

@@ -204,7 +204,7 @@ def _happened(events: deque[Event], width: int) -> RenderableType:
     for event in tuple(events):
         style = "yellow" if event.warning else ""
         lines.append(f"{_clock(event.at)} ", style="dim")
-        lines.append(f"{event.reason:<14} {event.message[: max(20, width)]}\n", style=style)
+        lines.append(f"{event.reason:<16} {event.message[: max(20, width)]}\n", style=style)
     return lines
 
 

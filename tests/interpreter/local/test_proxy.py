@@ -22,7 +22,7 @@ async def echo(request: web.BaseRequest) -> web.StreamResponse:
     return web.json_response(
         {
             "method": request.method,
-            "path": request.raw_path if isinstance(request, web.Request) else request.path_qs,
+            "path": request.raw_path,
             "headers": {key.lower(): value for key, value in request.headers.items()},
             "body": body.decode("latin1"),
         }
@@ -43,6 +43,27 @@ async def test_method_path_query_headers_and_body_arrive_as_they_were_sent(stand
     assert seen["headers"]["host"] == stand.url.removeprefix("http://")
     assert seen["headers"]["x-forwarded-for"] == "127.0.0.1"
     assert "x-private" not in seen["headers"]
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("//elsewhere.test/x", "//elsewhere.test/x"),
+        ("http://elsewhere.test/a?b=1", "/a?b=1"),
+        ("/a/../b?q=[1]&r=%5B", "/a/../b?q=[1]&r=%5B"),
+    ],
+)
+async def test_a_path_stays_a_path_whatever_it_looks_like(stand: Stand, target: str, path: str) -> None:
+    async def telling(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(text=request.raw_path)
+
+    await stand.service("primary", telling)
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(stand.url.rpartition(":")[2]))
+    writer.write(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+    answer = (await reader.read()).decode()
+    writer.close()
+    assert answer.startswith("HTTP/1.1 200")
+    assert answer.rpartition("\r\n\r\n")[2] == path
 
 
 async def test_status_headers_and_compressed_body_come_back_as_they_were_given(stand: Stand) -> None:

@@ -63,7 +63,7 @@ def test_the_picture_has_all_that_one_wants_to_know() -> None:
         "too slow",
         "1,500 requests",
         "1 failed",
-        "TrafficRouted  canary weight 25%",
+        "TrafficRouted    canary weight 25%",
         "http://here/",
     ):
         assert words in shown, words
