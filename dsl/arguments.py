@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dsl import syntax
 from dsl.diagnostics import Label
@@ -135,6 +135,15 @@ def _fitting(value: Value, default: Value | None, arg: syntax.Arg, name: str, fr
     return unknown(value.span)
 
 
-def shown(bound: dict[str, Value]) -> str:
-    """Bound parameters as arguments by position: `(0.99)`; empty for none."""
-    return f"({', '.join(value_text(value) for value in bound.values())})" if bound else ""
+def shown(bound: Mapping[str, Value], usual: Mapping[str, Value | None]) -> str:
+    """Bound parameters as arguments: `(0.99)`. Words that are the usual ones are left out, numbers are not, since they
+    say what is measured; empty if nothing is left."""
+    texts: list[str] = []
+    left_out = False
+    for name, value in bound.items():
+        default = usual.get(name)
+        if default is not None and value.type in (Type.TEXT, Type.BOOL) and value.data == default.data:
+            left_out = True
+        else:
+            texts.append(f"{name}: {value_text(value)}" if left_out else value_text(value))
+    return f"({', '.join(texts)})" if texts else ""

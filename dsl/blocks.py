@@ -56,7 +56,7 @@ class Texts(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """A list of one shape; a single one needs no brackets."""
+    """A list of one shape."""
 
     of: Shape
 

@@ -11,7 +11,9 @@ from dsl.frames import Bench, Frame
 from dsl.lower_analysis import every_of, use_analysis
 from dsl.source import Span
 
-_MOST_STATEMENTS = 20_000
+_MOST_STATEMENTS = 5000
+_MOST_IN_ALL = 100_000
+"""Statements that may be read for one rollout, and for a whole file; those that come to nothing count too."""
 
 
 class Code(NamedTuple):
@@ -82,7 +84,8 @@ class Coder:
         """The code of a list of statements."""
         for step in steps:
             self._statements += 1
-            if self._statements > _MOST_STATEMENTS:
+            self.bench.findings.statements += 1
+            if self._statements > _MOST_STATEMENTS or self.bench.findings.statements > _MOST_IN_ALL:
                 self._too_long(frame.place or step.span)
             if self.full:
                 return
@@ -137,13 +140,19 @@ def header_end(node: syntax.Step | syntax.Steps) -> int:
     """Where the part of a statement ends that is shown for it: before the block, if it has one."""
     match node:
         case syntax.If():
-            return node.condition.span.end
+            return _before_block(node.span, node.condition.span.end)
         case syntax.Repeat():
-            return node.times.span.end
+            return _before_block(node.span, node.times.span.end)
         case syntax.For():
-            return node.items.span.end
+            return _before_block(node.span, node.items.span.end)
         case _:
             return node.span.end
+
+
+def _before_block(span: Span, after: int) -> int:
+    """Where the last sign stands before the `{` that comes after a place."""
+    opening = span.source.text.find("{", after, span.end)
+    return after + len(span.source.text[after:opening].rstrip()) if opening >= 0 else after
 
 
 def shown_span(span: Span, end: int | None = None) -> ir.Span:

@@ -61,12 +61,13 @@ def resolve_ref(ref: syntax.Ref, frame: Frame) -> Resolved:
 
 
 def _constant(declared: Declared, frame: Frame, span: Span) -> Value:
-    known = frame.bench.lets.get(id(declared.node))
+    constants = frame.findings.constants
+    known = constants.get(id(declared.node))
     if known is None:
         inner = frame.enter(declared, span, {})
-        if inner is None:
-            return unknown(span)
-        known = frame.bench.lets[id(declared.node)] = value_of(declared.of(syntax.Let).value, inner)
+        known = value_of(declared.of(syntax.Let).value, inner) if inner is not None else unknown(span)
+        constants[id(declared.node)] = known
+    frame.bench.spoilt = frame.bench.spoilt or not known.known
     return known
 
 

@@ -7,16 +7,22 @@ from collections.abc import Iterable
 from dsl.diagnostics import Diagnostic, Edit, Fix, Label, Severity
 from dsl.source import Span
 from dsl.suggest import closest, question
+from dsl.values import Value
 
 _MOST_SUGGESTIONS = 50
 """Looking for a near name costs; a text with more unknown names than this gets them without a question."""
 
 
 class Findings:
-    """Diagnostics in the order found."""
+    """Diagnostics in the order found. More is kept for a whole compilation, lest a twisted text take for ever: what was
+    looked at on its own already, by declaration and arguments; how many statements were unrolled; and the values of
+    constants, which are the same for everybody."""
 
     def __init__(self) -> None:
         self.all: list[Diagnostic] = []
+        self.looked_at: set[tuple[int, str]] = set()
+        self.statements = 0
+        self.constants: dict[int, Value] = {}
         self._suggestions = _MOST_SUGGESTIONS
 
     def error(

@@ -58,9 +58,17 @@ class Bench:
         self.windows: dict[str, ir.Window] = {}
         self.wanted: list[Wanted] = []
         self.used: dict[int, Span] = {}
-        self.lets: dict[int, Value] = {}
         self.overs: dict[int, tuple[object, int]] = {}
         self._keys: dict[tuple[Space, str], int] = {}
+
+    def looked_at(self, declared: Declared, text: str) -> bool:
+        """Whether this was looked at before, on a bench without a rollout as this one is; from now on it was."""
+        if self.rollout is not None:
+            return False
+        seen = self.findings.looked_at
+        before = (id(declared.node), text) in seen
+        seen.add((id(declared.node), text))
+        return before
 
     def poison(self, span: Span) -> Value:
         """What stands for a value that could not be had."""

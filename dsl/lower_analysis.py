@@ -20,10 +20,11 @@ from dsl.lower_blocks import use_gate, use_webhook
 from dsl.lower_conditions import check_condition, is_statistical
 from dsl.scope import Declared, Space
 from dsl.show import condition_text
+from dsl.source import Span
 from dsl.values import Value, value_text
 
 EVERY_MS = 60_000
-_MOST_CHECKS = 500
+_MOST_CHECKS = 200
 _SETTINGS = ("every", "tolerate", "warm_up", "provider_errors", "budget")
 
 Made = ir.Check | ir.CallCheck | ir.GateCheck
@@ -48,6 +49,21 @@ class _Flat:
         self.settings: dict[str, list[_Set]] = {}
         self.checks: list[tuple[syntax.Check | syntax.AbortGate | syntax.CallHook, Frame]] = []
         self.included = 0
+        self.full = False
+
+    def room(self, span: Span, frame: Frame) -> bool:
+        """Whether one more check may come, or one more included analysis."""
+        if len(self.checks) < _MOST_CHECKS and self.included < _MOST_CHECKS:
+            return True
+        if not self.full:
+            frame.findings.error(
+                "RW308",
+                f"an analysis comes to more than {_MOST_CHECKS} checks here",
+                frame.place or span,
+                help="include less, or include it once",
+            )
+        self.full = frame.bench.spoilt = True
+        return False
 
 
 # --- uses -------------------------------------------------------------------------------------------------------
@@ -126,7 +142,7 @@ def _flatten(node: syntax.Analysis, frame: Frame, flat: _Flat, depth: int) -> No
             case syntax.Include():
                 _include(item, frame, flat, depth)
             case _:
-                if len(flat.checks) < _MOST_CHECKS:
+                if flat.room(item.span, frame):
                     flat.checks.append((item, frame))
 
 
@@ -153,7 +169,7 @@ def _include(item: syntax.Include, frame: Frame, flat: _Flat, depth: int) -> Non
     bound = bind(declared, node.params, item.analysis.args, frame, item.analysis.span)
     inner = frame.enter(declared, item.analysis.span, bound) if bound is not None else None
     flat.included += 1
-    if inner is not None and flat.included <= _MOST_CHECKS:
+    if inner is not None and flat.room(item.span, frame):
         _flatten(node, inner, flat, depth + 1)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dsl import ir, syntax
-from dsl.arguments import bind
+from dsl.arguments import bind, shown
 from dsl.coder import Coder, Writer, ends
 from dsl.evaluate import mistyped, value_of, whole
 from dsl.frames import Bench, Frame
@@ -18,6 +18,7 @@ from dsl.lower_analysis import every_of
 from dsl.lower_conditions import condition_of
 from dsl.scope import Space
 from dsl.show import condition_text
+from dsl.source import Span
 from dsl.values import Type, unknown
 
 _MOST_REPEATS = 1000
@@ -86,20 +87,23 @@ def _for(coder: Coder, step: syntax.For, frame: Frame) -> None:
         coder.steps(step.steps, frame._replace(bindings={**frame.bindings, name: item}))
 
 
-def follow(coder: Coder, use: syntax.Use, frame: Frame) -> None:
-    """The steps of a strategy, in the place where it is followed."""
+def follow(coder: Coder, use: syntax.Use, frame: Frame, place: Span) -> None:
+    """The steps of a strategy, in the place where it is followed: what comes from another file is shown there."""
     declared = frame.find(Space.STRATEGY, use.path)
     if declared is None:
         return
     node = declared.of(syntax.Strategy)
     bound = bind(declared, node.params, use.args, frame, use.span)
     inner = frame.enter(declared, use.span, bound) if bound is not None else None
-    if inner is not None:
-        coder.steps(node.steps, inner)
+    if inner is None or bound is None or coder.bench.looked_at(declared, shown(bound, {})):
+        return
+    if frame.place is None and inner.place is not None:
+        inner = inner._replace(place=place)
+    coder.steps(node.steps, inner)
 
 
 def _follow(coder: Coder, step: syntax.Follow, frame: Frame) -> None:
-    follow(coder, step.strategy, frame)
+    follow(coder, step.strategy, frame, step.span)
 
 
 FLOW: Mapping[type, Writer] = {syntax.If: _if, syntax.Repeat: _repeat, syntax.For: _for, syntax.Follow: _follow}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from dsl import ir, syntax
-from dsl.arguments import Placed, bind, shown
+from dsl.arguments import Placed, bind, default_of, shown
 from dsl.diagnostics import Label
 from dsl.evaluate import Resolved, inner_share
 from dsl.findings import listed, replacing
@@ -26,14 +26,14 @@ class MetricUse(NamedTuple):
 
 def use_metric(ref: syntax.Ref, declared: Declared, resolved: Resolved, frame: Frame) -> MetricUse | None:
     """The metric that a reference names, its arguments bound; it will be worked out later."""
-    bound = bind(
-        declared, declared.of(syntax.Metric).params, resolved.args or (), frame, resolved.name_span or ref.span
-    )
+    params = declared.of(syntax.Metric).params
+    bound = bind(declared, params, resolved.args or (), frame, resolved.name_span or ref.span)
     unit = unit_of(declared)
     if bound is None or unit is None:
         frame.bench.spoilt = True
         return None
-    key = frame.bench.key(Space.VALUE, declared, declared.name + shown(bound))
+    usual = {param.name.text: default_of(param, declared, frame) for param in params}
+    key = frame.bench.key(Space.VALUE, declared, declared.name + shown(bound, usual))
     inner = frame.enter(declared, ref.span, bound)
     if inner is None:
         return None

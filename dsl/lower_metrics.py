@@ -36,6 +36,8 @@ def work_out(bench: Bench) -> None:
     """Bring all metrics that were asked for into the Program."""
     while bench.wanted:
         wanted = bench.wanted.pop(0)
+        if bench.looked_at(wanted.declared, wanted.key):
+            continue
         if wanted.key not in bench.metrics and len(bench.metrics) < _MOST_METRICS:
             metric = metric_of(wanted)
             if metric is not None:

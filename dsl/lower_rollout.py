@@ -239,7 +239,7 @@ class _Rollout:
             case None:
                 self.lacks("steps", "add `steps { … }` or a `strategy …`")
             case syntax.StrategyUse():
-                follow(coder, item.strategy, self.frame._replace(place=item.span))
+                follow(coder, item.strategy, self.frame, item.span)
             case _:
                 coder.steps(item.steps, self.frame)
         coder.finish()

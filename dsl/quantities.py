@@ -135,7 +135,7 @@ def _with_unit(bare: Quantity, other: Quantity, frame: Frame) -> Quantity:
         return bare
     if other.dim is Dim.SHARE and other.ratio and 0 <= bare.constant <= 1:
         return fixed(Dim.SHARE, bare.constant, bare.span)
-    meant = readings(abs(bare.constant), other.dim)
+    meant = readings(abs(bare.constant), other.dim, ratio=other.ratio)
     at = bare.origin or bare.span
     written = at.text
     sign = "-" if bare.constant < 0 else ""

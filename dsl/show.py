@@ -90,13 +90,22 @@ def _condition(condition: ir.Condition, windows: Windows, level: int) -> str:
 
 
 def statistical_text(test: ir.Statistical) -> str:
-    """`no_regression(requests, confidence: 99%, ratio: 1)`."""
+    """`no_regression(requests)`, `meets(payments, 99.5%)`: what is the default is left out."""
+    from dsl.lower_statistics import TABLE  # noqa: PLC0415 - which knows the defaults, and stands above this module
+
+    usual = {name: getattr(parameter, "default", False) for name, parameter in TABLE[test.test].parameters.items()}
     shown = [expr_text(test.expr) if test.expr is not None else test.metric]
-    shown += [f"{name}: {_parameter(name, value)}" for name, value in test.params.items()]
-    shown += [f"{name}: {word}" for name, word in test.options.items()]
+    for name, value in test.params.items():
+        if name == "objective":
+            shown.append(_share_text(value))
+        elif value != usual[name]:
+            text = _share_text(value) if name in ("confidence", "tolerance") else number_text(value)
+            shown.append(f"{name}: {text}")
+    for name, word in test.options.items():
+        if word != (usual[name] or "false"):
+            shown.append(f"{name}: {word}")
     return f"{test.test}({', '.join(shown)})"
 
 
-def _parameter(name: str, value: float) -> str:
-    shares = ("confidence", "objective", "tolerance")
-    return f"{number_text(shifted(value, 2))}%" if name in shares else number_text(value)
+def _share_text(value: float) -> str:
+    return f"{number_text(shifted(value, 2))}%"

@@ -106,13 +106,16 @@ def _quotient(left: Dim, right: Dim) -> Dim | None:
     return Dim.TIME if (left, right) == (Dim.COUNT, Dim.RATE) else None
 
 
-def readings(value: float, wanted: Dim | Type, *, slow: bool = False) -> list[str]:
-    """The texts that a bare number may have been meant as, likeliest first; `slow` where minutes are likelier."""
+def readings(value: float, wanted: Dim | Type, *, slow: bool = False, ratio: bool = False) -> list[str]:
+    """The texts that a bare number may have been meant as, likeliest first; `slow` where minutes are likelier than
+    milliseconds, `ratio` where a number above 1 may be a ratio."""
     if not isfinite(value):
         return []
     if wanted in (Dim.SHARE, Type.SHARE):
         as_percent, as_ratio = f"{number_text(value)}%", f"{number_text(shifted(value, 2))}%"
-        return [as_ratio, as_percent] if 0 < value <= 1 else [as_percent]
+        if 0 < value <= 1:
+            return [as_ratio, as_percent]
+        return [as_percent, as_ratio] if ratio else [as_percent]
     if value == int(value):
         return [f"{int(value)}{unit}" for unit in (("m", "s") if slow else ("ms", "s"))] if value > 0 else []
     whole = [value * size for size in ((60_000, 1000) if slow else (1000,)) if value * size == int(value * size)]

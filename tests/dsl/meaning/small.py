@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from dsl import ir
 from dsl.compilation import Compilation
 from dsl.compiler import compile_source
@@ -24,7 +23,9 @@ class Files:
         return Source(path, text) if text is not None else None
 
 
-def policy(steps: str = "promote", *, checks: str | None = CHECKS, head: str = "", items: str = "", **parts: str) -> str:
+def policy(
+    steps: str = "promote", *, checks: str | None = CHECKS, head: str = "", items: str = "", **parts: str
+) -> str:
     """A file with one rollout."""
     analysis = f"  analysis {{ {checks} }}\n" if checks is not None else ""
     imports = parts.get("imports", 'import "std/http"')
@@ -61,5 +62,3 @@ def check(line: str, **parts: str) -> ir.Check:
 
 def codes(text: str, **files: str) -> list[str]:
     return [one.code for one in compiled(text, **files).diagnostics]
-
-

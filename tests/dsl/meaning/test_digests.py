@@ -8,7 +8,9 @@ import pytest
 from dsl.ir_json import digest
 from tests.dsl.meaning.small import policy, program
 
-SLO = "analysis slo(target = 99%, slow = 500ms) {{ every 1m; tolerate 3 failures; require success_rate >= target; {} }}\n"
+SLO = (
+    "analysis slo(target = 99%, slow = 500ms) {{ every 1m; tolerate 3 failures; require success_rate >= target; {} }}\n"
+)
 PLAIN = policy("ramp 10% to 30% by 10%; promote")
 
 
@@ -63,8 +65,8 @@ SAME = {
         policy("if 1 < 2 { shift to 10% for 5m } else { rollback }; promote"),
     ),
     "an order of declarations": (
-        used("let a = 5m\nwebhook w { url \"http://w\" }\n", "", "run w; pause a; promote"),
-        used("webhook w { url \"http://w\" }\nlet a = 5m\n", "", "run w; pause a; promote"),
+        used('let a = 5m\nwebhook w { url "http://w" }\n', "", "run w; pause a; promote"),
+        used('webhook w { url "http://w" }\nlet a = 5m\n', "", "run w; pause a; promote"),
     ),
     "an analysis that is included": (
         used("analysis slo { every 1m; require success_rate >= 99% }", "analysis slo"),
@@ -106,10 +108,12 @@ def test_layout_and_comments_mean_nothing() -> None:
 
 
 def test_the_name_of_the_file_means_nothing() -> None:
-    from dsl.compiler import compile_source  # noqa: PLC0415
-    from dsl.source import Source  # noqa: PLC0415
+    from dsl.compiler import compile_source
+    from dsl.source import Source
 
-    found = {digest(compile_source(Source(name, PLAIN), lint=False).rollouts[0].program) for name in ("a", "b/c.rollout")}
+    found = {
+        digest(compile_source(Source(name, PLAIN), lint=False).rollouts[0].program) for name in ("a", "b/c.rollout")
+    }
     assert len(found) == 1
 
 

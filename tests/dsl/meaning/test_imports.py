@@ -9,12 +9,16 @@ from dsl.compiler import compile_file, compile_source
 from dsl.source import Source
 from tests.dsl.meaning.small import Files, codes, compiled, policy, program
 
-SHARED = 'let most = 30%\nmetric errors returns ratio { prometheus "x" }\nstrategy slow { shift to most for 5m; promote }\n'
+SHARED = (
+    'let most = 30%\nmetric errors returns ratio { prometheus "x" }\nstrategy slow { shift to most for 5m; promote }\n'
+)
 
 
 def test_names_of_a_file_come_in_bare_or_behind_an_alias() -> None:
     bare = policy("follow slow", checks="every 1m; require errors <= 1%", imports='import "./shared.rollout"')
-    behind = policy("follow s.slow", checks="every 1m; require s.errors <= 1%", imports='import "./shared.rollout" as s')
+    behind = policy(
+        "follow s.slow", checks="every 1m; require s.errors <= 1%", imports='import "./shared.rollout" as s'
+    )
     assert program(bare, shared=SHARED).metrics == program(behind, shared=SHARED).metrics
     assert program(bare, shared=SHARED).code[0].weight == 30.0  # type: ignore[union-attr]
 
@@ -42,7 +46,9 @@ def test_a_name_that_two_imports_bring_is_an_error_where_it_is_used() -> None:
     assert (found.code, found.span.text) == ("RW104", "errors")
     assert found.message == "`errors` may be that of `./a.rollout` or that of `./b.rollout`"
     assert [label.span.text for label in found.labels] == ['import "./a.rollout"', 'import "./b.rollout"']
-    assert not compiled(policy(imports='import "std/http"\nimport "./a.rollout"\nimport "./b.rollout"'), a=metric, b=metric).diagnostics
+    assert not compiled(
+        policy(imports='import "std/http"\nimport "./a.rollout"\nimport "./b.rollout"'), a=metric, b=metric
+    ).diagnostics
 
 
 def test_two_metrics_of_one_name_have_two_names_in_the_program() -> None:
@@ -95,7 +101,9 @@ def test_files_are_found_beside_the_importing_one(tmp_path: Path) -> None:
     folder.mkdir()
     (tmp_path / "shared.rollout").write_text("let most = 20%\n", encoding="utf-8")
     main = folder / "main.rollout"
-    main.write_text(policy("shift to most; hold 5m; promote", imports='import "std/http"\nimport "../shared.rollout"'), "utf-8")
+    main.write_text(
+        policy("shift to most; hold 5m; promote", imports='import "std/http"\nimport "../shared.rollout"'), "utf-8"
+    )
     compilation = compile_file(main)
     assert not compilation.has_errors
     assert compilation.rollouts[0].program.code[0].weight == 20.0  # type: ignore[union-attr]
@@ -105,10 +113,8 @@ def test_files_are_found_beside_the_importing_one(tmp_path: Path) -> None:
 def test_only_policies_are_read(tmp_path: Path) -> None:
     (tmp_path / "secret.txt").write_text("let most = 20%\n", encoding="utf-8")
     (tmp_path / "folder.rollout").mkdir()
-    source = Source(
-        str(tmp_path / "main.rollout"),
-        'import "./secret.txt"\nimport "./folder.rollout"\nimport "/dev/zero"\nimport "./main.rollout/x.rollout"\nimport "./a\\u0000.rollout"',
-    )
+    paths = ["./secret.txt", "./folder.rollout", "/dev/zero", "./main.rollout/x.rollout", "./a\\u0000.rollout"]
+    source = Source(str(tmp_path / "main.rollout"), "\n".join(f'import "{path}"' for path in paths))
     found = compile_source(source, lint=False).diagnostics
     assert {one.code for one in found if one.code >= "RW1"} == {"RW105"}
 
