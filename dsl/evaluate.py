@@ -130,7 +130,10 @@ def _workload(node: syntax.Workload, _frame: Frame) -> Value:
 
 
 def _range(node: syntax.Range, frame: Frame) -> Value:
-    return Value(Type.RANGE, (value_of(node.low, frame), value_of(node.high, frame)), node.span)
+    ends = value_of(node.low, frame), value_of(node.high, frame)
+    if not all(end.known for end in ends):
+        return unknown(node.span)
+    return Value(Type.RANGE, ends, node.span)
 
 
 def _bad(node: syntax.BadExpr, frame: Frame) -> Value:

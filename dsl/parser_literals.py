@@ -116,7 +116,7 @@ def lone_point(mender: Mender) -> bool:
     if kind != "DOT":
         return False
     before, behind = mender.near(-1), mender.near(1)
-    if behind[0] in ("NUMBER", "PERCENT") and behind[2] == end:
+    if behind[0] in ("NUMBER", "PERCENT") and behind[2] == end and "." not in behind[1]:
         span, meant = driver.span(start, behind[3]), f"0.{behind[1]}"
         mender.report("RW009", f"`.{behind[1]}` lacks a digit before its point", span, help=f"write `{meant}`",
                       fixes=[fix(f"replace with `{meant}`", span, meant, safe=True)])  # fmt: skip
