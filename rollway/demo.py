@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 POLICY = Path(__file__).with_name("demo.rollout")
 ALONE_S = 2.0
 LIMIT_S = 240.0
+MOST_AT_ONCE = 50
 
 
 class Result(NamedTuple):
@@ -103,7 +104,7 @@ async def show(seen: "View", rate: float, error_rate: float, program: "Program |
     with tempfile.TemporaryDirectory(prefix="rollway-demo-") as folder:
         settings = Settings(Path(folder), first)
         async with session(program or policy(), settings, seen) as under_way:
-            load = Load(under_way.parts.url, rate)
+            load = Load(under_way.parts.url, rate, at_once=MOST_AT_ONCE)
             try:
                 async with asyncio.timeout(LIMIT_S):
                     outcomes = await _tell(under_way, load, seen, (good, bad))
