@@ -58,12 +58,12 @@ def commands() -> str:
     parts.append("input, 3 internal error. `-` stands for standard input, a folder for all policies in it.\n\n")
     for name, row in COMMANDS.items():
         command = load(name)
-        told = inspect.cleandoc(command.help or "").split("\f")[0].replace("\b\n", "")
+        told = inspect.cleandoc(command.help or "").replace("\b\n", "").partition("\n\n")[2]
         shown = command.make_context(name, [], resilient_parsing=True).command.params
         rows = [
             (f"`{' '.join(one.opts)}`" if one.opts else one.name, one.help or "") for one in shown if one.name != "help"
         ]
-        parts.append(f"## rollway {name}\n\n{row.help}\n\n```text\n{told}\n```\n\n")
+        parts.append(f"## rollway {name}\n\n{row.help}\n\n" + (f"```text\n{told}\n```\n\n" if told else ""))
         parts.append(table(("Parameter", "What it does"), rows) + "\n" if rows else "")
     return "".join(parts)
 
