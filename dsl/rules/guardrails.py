@@ -96,8 +96,10 @@ class _Bound:
                 "take smaller steps" if limit.subject == "step" else f"stay at {share_text(limit.value)} or below"
             )
         else:
-            message = f"{shown} after {duration_text(begins)} is too early"
-            help_text = f"hold for longer before: {bound} is forbidden within {duration_text(limit.within_ms)}"
+            within = duration_text(limit.within_ms)
+            message = f"{shown} after {duration_text(begins)} is too early: {words[limit.subject]} {bound} is forbidden"
+            message += f" within {within}"
+            help_text = f"stay at {share_text(limit.value)} or below until {within} have passed"
         return self._broken(_CODES[limit.subject], message, place, self._rule(syntax.Forbid, position), help_text)
 
     # --- the promotion ------------------------------------------------------------------------------------------
@@ -149,7 +151,8 @@ class _Bound:
             every = self.program.analyses[name].every_ms
             for position, (cmp, bound) in enumerate(self.guardrail.analysis_every):
                 if not compare(cmp, every, bound):
-                    message = f"a check every {duration_text(every)} is not {cmp} {duration_text(bound)}"
+                    wanted = f"an analysis every {cmp} {duration_text(bound)}"
+                    message = f"checks come every {duration_text(every)}: {wanted} is required"
                     rule = self._rule(syntax.RequireAnalysis, position)
                     help_text = f"write `every {duration_text(bound)}`"
                     yield self._broken("RW805", message, self._every_span(every), rule, help_text)

@@ -67,7 +67,7 @@ def test_the_rule_stands_beside_its_breach(full: Any) -> None:
     steps = "shift to 10% for 5m; shift to 50% for 5m; promote"
     rule = guard("forbid step > 90%; forbid traffic > 25% within 30m")
     (found,) = full("RW801", steps=steps, before=rule, namespace="prod-shop")
-    assert found.message == "50% after 5m is too early"
+    assert found.message == "50% after 5m is too early: traffic > 25% is forbidden within 30m"
     assert [label.span.text for label in found.labels] == ["forbid traffic > 25% within 30m"]
 
 
