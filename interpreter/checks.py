@@ -164,7 +164,7 @@ def _line(result: CheckResult) -> str:
     detail = result.detail
     if len(result.values) == 1 and detail.startswith(f"{result.values[0][1]} "):
         _, _, detail = detail.partition("; ")  # the comparison of one value says no more than the value does
-    return ": ".join(part for part in (f"`{result.text}`", "; ".join(filter(None, (values, detail)))) if part)
+    return ": ".join(part for part in (f"`{result.words}`", "; ".join(filter(None, (values, detail)))) if part)
 
 
 def count_check(turn: Turn, tolerate: Tolerance, *, passed: bool, why: str) -> None:

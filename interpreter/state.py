@@ -335,6 +335,11 @@ class CheckResult:
     values: tuple[tuple[str, str], ...] = ()
     detail: str = ""
 
+    @property
+    def words(self) -> str:
+        """The line as the policy has it, where the condition alone would read as its contrary."""
+        return f"abort if {self.text}" if self.kind == "abort" else self.text
+
 
 @dataclass(frozen=True, slots=True)
 class CheckRecord:

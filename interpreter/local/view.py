@@ -185,7 +185,7 @@ def _checks(state: State) -> RenderableType:
     for result in record.results:
         style = _STYLES.get(result.verdict, "yellow")
         mark = Text(_MARKS.get(result.verdict, "?"), style=style)
-        table.add_row(mark, Text(result.text), Text(_values(result), style=style), Text(result.detail[:120]))
+        table.add_row(mark, Text(result.words), Text(_values(result), style=style), Text(result.detail[:120]))
     return table
 
 
@@ -217,7 +217,7 @@ def _lines(record: CheckRecord) -> Iterator[str]:
     for result in record.results:
         shown = ", ".join(part for part in (_values(result), result.detail) if part)
         mark = "" if result.verdict is Verdict.PASS else f"{result.verdict.value.replace('_', ' ')}: "
-        yield f"{mark}{result.text}" + (f" ({shown})" if shown else "")
+        yield f"{mark}{result.words}" + (f" ({shown})" if shown else "")
 
 
 def _values(result: CheckResult) -> str:

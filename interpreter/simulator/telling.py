@@ -149,7 +149,7 @@ def _judged(record: CheckRecord, many: str = "") -> str:
 def _told(result: CheckResult) -> str:
     values = ", ".join(f"{name} is {value}" for name, value in result.values)
     enough = values and result.verdict in (Verdict.FAIL, Verdict.ABORT)
-    return f"`{result.text}`: {values if enough else result.detail or values}".removesuffix(": ")
+    return f"`{result.words}`: {values if enough else result.detail or values}".removesuffix(": ")
 
 
 def decisive(record: CheckRecord) -> tuple[CheckResult, ...]:
