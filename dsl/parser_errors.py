@@ -35,7 +35,7 @@ from dsl.parser_tables import automaton
 from dsl.parser_words import ITEMS, VALUE, found, wanted
 from dsl.source import Source
 from dsl.suggest import closest, question
-from dsl.tokens import BAD, END, NEWLINE, OPEN
+from dsl.tokens import BAD, END, NEWLINE, OPEN, Token
 
 _FIXED_MARKS = {"COMMA", "RPAR", "RSQB", "COLON", "LBRACE", "ASSIGN"}
 
@@ -244,9 +244,16 @@ def unexpected(mender: Mender) -> bool:
         message,
         span,
         note=f"expected {what}" if what else "",
-        help=advice(before, token, driver.tokens[driver.nest[-1].first]),
+        help=_between(token, what) or advice(before, token, driver.tokens[driver.nest[-1].first]),
     )
     return drop_statement(mender)
+
+
+def _between(token: Token, wanted_here: str) -> str:
+    """What to say about a comma where a statement ends."""
+    return (
+        "write `;` between statements on one line" if token[0] == "COMMA" and "end of the line" in wanted_here else ""
+    )
 
 
 SPECIALISTS = (
