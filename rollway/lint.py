@@ -152,7 +152,7 @@ def _print(found: list[Diagnostic], looked: list[Looked], form: Form, hints: boo
     if looked:
         if shown and not quiet and sys.stdout.isatty() and sys.stderr.isatty():
             say("")
-        say(summary(found, len(looked), hints=hints))
+        say(("after that: " if quiet else "") + summary(found, len(looked), hints=hints))
 
 
 def summary(found: list[Diagnostic], files: int, *, hints: bool) -> str:

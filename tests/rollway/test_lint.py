@@ -183,10 +183,11 @@ def test_fixes_are_applied_and_what_stays_is_told(policy: Path, capsys: pytest.C
 def test_what_would_be_fixed_can_be_seen(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lint", "--diff", str(policy)]) == ExitCode.FINDINGS
     assert policy.read_bytes() == b"bad odd\r\nbad so-so\n"
-    printed = capsys.readouterr().out
-    assert "-bad odd" in printed
-    assert "+good odd" in printed
-    assert "error[" not in printed
+    printed = capsys.readouterr()
+    assert "-bad odd" in printed.out
+    assert "+good odd" in printed.out
+    assert "error[" not in printed.out
+    assert printed.err == "after that: 1 warning in 1 file; `rollway explain RW100` says more\n"
 
 
 def test_standard_input_is_fixed_on_the_way_through(
