@@ -129,6 +129,6 @@ def _with_doc(node: Any, docs: dict[int, str]) -> Any:
     line = node.span.begin.line - 1
     lines: list[str] = []
     while line in docs:
-        lines.append(docs[line])
+        lines.append(docs.pop(line))  # it belongs to one declaration, even if two share a line
         line -= 1
     return replaced(node, doc="\n".join(reversed(lines))) if lines and hasattr(node, "doc") else node
