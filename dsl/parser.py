@@ -118,17 +118,18 @@ def _language(declarations: Sequence[Any]) -> list[Diagnostic]:
 
 
 def _with_docs(source: Source, declarations: list[Any], comments: list[syntax.Comment]) -> list[Any]:
-    """Each declaration with the `##` lines that stand directly above it."""
-    docs = {source.position(c.span.start).line: c.text[2:].strip() for c in comments if c.doc and c.own_line}
+    """Each declaration with the `##` lines that stand directly above it, and not in the one before."""
+    docs = {source.position(one.span.start).line: one for one in comments if one.doc and one.own_line}
     if not docs:
         return declarations
-    return [_with_doc(node, docs) for node in declarations]
+    starts = [0, *(node.span.end for node in declarations)]
+    return [_with_doc(node, docs, start) for node, start in zip(declarations, starts, strict=False)]
 
 
-def _with_doc(node: Any, docs: dict[int, str]) -> Any:
+def _with_doc(node: Any, docs: dict[int, syntax.Comment], start: int) -> Any:
     line = node.span.begin.line - 1
     lines: list[str] = []
-    while line in docs:
-        lines.append(docs.pop(line))  # it belongs to one declaration, even if two share a line
+    while line in docs and docs[line].span.start >= start:
+        lines.append(docs.pop(line).text[2:].strip())  # it belongs to one declaration, even if two share a line
         line -= 1
     return replaced(node, doc="\n".join(reversed(lines))) if lines and hasattr(node, "doc") else node

@@ -36,7 +36,7 @@ class Rule(NamedTuple):
     shape: int
     origin: str
     length: int
-    node: Callable[..., Any] | None
+    node: Any
     pick: Any
 
 

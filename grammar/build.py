@@ -39,7 +39,7 @@ def build(grammar: str, *, strict: bool = False) -> dict[str, Any]:
         "about": "made by `python -m grammar.build` from rollout.lark; do not edit",
         "grammar": fingerprint(grammar),
         **_terminals(lark),
-        "kept": sorted({s.name for rule in rules for s in rule.expansion if s.is_term and not s.filter_out}),
+        "kept": sorted({symbol.name for rule in rules for symbol in rule.expansion if _is_kept(symbol)}),
         "rules": [_describe(rule) for rule in rules],
         **_automaton(lark, rules),
     }
@@ -86,12 +86,16 @@ def _describe(rule: Rule) -> list[Any]:
     return [rule.origin.name, len(rule.expansion), node, recipe]
 
 
+def _is_kept(symbol: Any) -> bool:
+    return bool(symbol.is_term and not symbol.filter_out)
+
+
 def _recipe(rule: Rule) -> list[Any]:
     gaps = _gaps(rule)
     recipe: list[Any] = []
     for index, symbol in enumerate(rule.expansion):
         recipe += [None] * gaps[index]
-        if symbol.is_term and symbol.filter_out:  # type: ignore[attr-defined]
+        if symbol.is_term and not _is_kept(symbol):
             continue
         inlined = not symbol.is_term and symbol.name.startswith("_")
         recipe.append([index] if inlined else index)

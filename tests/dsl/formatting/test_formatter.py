@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -11,6 +12,7 @@ from hypothesis import Phase, given, settings
 
 from dsl import formatter
 from dsl.formatter import INTERNAL_ERROR, format_source, same
+from dsl.formatter_print import print_file
 from dsl.parser import parse, read
 from dsl.source import Source
 from tests.dsl.formatting.pairs import INPUTS, formatted
@@ -90,7 +92,7 @@ def noisy(text: str, seed: int) -> str:
     random = Random(seed)
     for _ in range(random.randrange(1, 8)):
         tokens = read(Source("noise", text)).tokens
-        place = random.choice(tokens)[random.choice((2, 3))]
+        place = random.choice([end for _, _, *ends in tokens for end in ends])
         noise = random.choice((f" # c{place}\n", f"\n# own{place}\n", "\n", "\n\n\n", " ; ", "   ", "\t", "\r\n"))
         tried = text[:place] + noise + text[place:]
         if not parse(Source("noise", tried)).diagnostics:
@@ -124,9 +126,10 @@ def test_any_policy(text: str) -> None:
         (lambda text: text + "\n" * next(COUNT), "is not stable"),
     ],
 )
-def test_a_mistake_of_the_formatter_is_caught(monkeypatch: pytest.MonkeyPatch, ruin: object, trouble: str) -> None:
-    real = formatter.print_file
-    monkeypatch.setattr(formatter, "print_file", lambda block: ruin(real(block)))  # type: ignore[operator]
+def test_a_mistake_of_the_formatter_is_caught(
+    monkeypatch: pytest.MonkeyPatch, ruin: Callable[[str], str], trouble: str
+) -> None:
+    monkeypatch.setattr(formatter, "print_file", lambda block: ruin(print_file(block)))
     text = "let   a = 1 # c\n"
     result = format_source(Source("ruined", text))
     assert result.text == text

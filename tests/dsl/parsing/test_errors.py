@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dsl import syntax
@@ -83,7 +85,8 @@ def test_only_the_damaged_statement_is_lost() -> None:
 
 
 def test_a_missing_value_leaves_a_hole_in_its_statement() -> None:
-    (check,) = parse(Source("x", "analysis a {\n  require b >=\n}\n")).file.declarations[0].items
+    analysis: Any = parse(Source("x", "analysis a {\n  require b >=\n}\n")).file.declarations[0]
+    (check,) = analysis.items
     assert isinstance(check.condition, syntax.Compare)
     assert isinstance(check.condition.right, syntax.BadExpr)
 

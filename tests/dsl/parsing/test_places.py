@@ -110,3 +110,8 @@ def test_a_doc_comment_belongs_to_one_declaration() -> None:
     text = "## lost\n\n## kept\nlet a = 1; let b = 2\nlet c = 3\n"
     declarations = parse(Source("x", text)).file.declarations
     assert [node.doc for node in declarations if isinstance(node, syntax.Let)] == ["kept", "", ""]
+
+
+def test_a_comment_in_a_block_is_no_doc_of_what_follows() -> None:
+    declarations = parse(Source("x", "strategy a {\n  hold\n## b\n}; let c = 3\n")).file.declarations
+    assert [node.doc for node in declarations if isinstance(node, syntax.Let)] == [""]
