@@ -107,6 +107,20 @@ def test_a_rollout_that_uses_what_could_not_be_read_has_no_program() -> None:
     assert not compilation.rollouts
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        policy("follow s", head="strategy s { shift to 5% 5; promote }"),
+        policy("shift to 5% 5\n    promote"),
+        policy("run w; promote", head='webhook w { url "http://w"; 5 }'),
+    ],
+)
+def test_a_rollout_that_lost_a_statement_has_no_program(text: str) -> None:
+    compilation = compiled(text)
+    assert [one.code[:3] for one in compilation.diagnostics] == ["RW0"]
+    assert not compilation.rollouts
+
+
 # --- guardrails -------------------------------------------------------------------------------------------------
 
 RULES = """
