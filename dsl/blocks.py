@@ -146,7 +146,7 @@ SCALER: Slots = {
 }
 
 _HEADER_EDITS = Keys({"add": Texts(), "set": Texts(), "remove": Listed(Text())})
-_REFERENCE = {
+_REFERENCE: Mapping[str, Shape] = {
     "name": Text(bare=True),
     "namespace": Text(bare=True),
     "group": Text(),

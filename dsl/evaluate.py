@@ -332,7 +332,8 @@ def duration(expr: syntax.Expr, frame: Frame, what: str, *, zero: bool = False) 
         bounds = f"a duration from {'0s' if zero else '1ms'} to {duration_text(_LONGEST)}"
         out_of_range(value, expr.span, frame, what=what, bounds=bounds)
         return None
-    return round(value.data)
+    milliseconds: int = round(value.data)
+    return milliseconds
 
 
 def whole(expr: syntax.Expr, frame: Frame, what: str, *, low: int = 0, high: int | None = None) -> int | None:

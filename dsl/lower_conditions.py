@@ -136,7 +136,8 @@ def _compare_words(expr: syntax.Compare, frame: Frame) -> Outcome:
     if not left.known or not right.known:
         return None
     if left.type is right.type and expr.op in ("==", "!="):
-        return (left.data == right.data) == (expr.op == "==")
+        same: bool = left.data == right.data
+        return same is (expr.op == "==")
     if left.type is right.type:
         message, help_ = f"{left.type} is neither more nor less than another", "compare them with `==` or `!=`"
     else:

@@ -7,7 +7,7 @@ Metrics are worked out one after another, not inside one another: what a metric 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from dsl import ir, syntax
 from dsl.blocks import METRIC
@@ -54,7 +54,7 @@ def metric_of(wanted: Wanted) -> ir.Metric | None:
         case tuple() if type(node.body) is tuple:  # a node is a tuple too
             return _queried(node, node.body, unit, wanted)
         case _:
-            return _derived(node.body, node, unit, wanted)
+            return _derived(cast("syntax.Expr", node.body), node, unit, wanted)
 
 
 def _arguments(bindings: Mapping[str, Any]) -> dict[str, str | float | bool]:

@@ -15,16 +15,17 @@ _T = TypeVar("_T")
 
 
 @cache
-def _shape(kind: type) -> tuple[dict[str, int], Callable[[Any], tuple[Any, ...]]]:
+def _shape(kind: type[Any]) -> tuple[dict[str, int], Callable[[Any], tuple[Any, ...]]]:
     names = [field.name for field in fields(kind)]
     return {name: index for index, name in enumerate(names)}, attrgetter(*names)
 
 
 def changed(record: _T, **changes: Any) -> _T:
     """A copy of a frozen dataclass (of two fields or more) with some fields changed. KeyError for names it lacks."""
-    kind = type(record)
+    kind: type[Any] = type(record)
     places, read = _shape(kind)
     values = list(read(record))
     for name, value in changes.items():
         values[places[name]] = value
-    return kind(*values)
+    copy: _T = kind(*values)
+    return copy

@@ -65,7 +65,7 @@ def test_a_page_that_lacks_something_is_refused(cut: str, said: str) -> None:
 
 
 def test_another_codes_page_is_refused() -> None:
-    with pytest.raises(PageError, match="RW204.md calls itself RW203"):
+    with pytest.raises(PageError, match=r"RW204\.md calls itself RW203"):
         read("RW204", PAGE)
 
 

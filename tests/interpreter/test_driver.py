@@ -130,9 +130,7 @@ async def test_a_metric_server_that_hangs_does_not_delay_an_abort() -> None:
 async def test_webhooks_and_channels_that_hang_do_not_delay_a_rollback() -> None:
     channels = {"oncall": ir.Channel("slack", "x")}
     policy = replace(POLICY, handlers={"rollback": (ir.CallOp("page", 1000),)})
-    policy = replace(
-        POLICY, channels=channels, notify=("oncall",), handlers=handlers, webhooks={"page": ir.Webhook("x")}
-    )
+    policy = replace(policy, channels=channels, notify=("oncall",), webhooks={"page": ir.Webhook("x")})
     memory = Memory()
     driver = await initialised(memory, policy)
     memory.doing = hang_doing
