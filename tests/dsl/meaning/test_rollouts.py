@@ -110,8 +110,8 @@ def test_a_rollout_that_uses_what_could_not_be_read_has_no_program() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        policy("follow s", head="strategy s { shift to 5% 5; promote }"),
-        policy("shift to 5% 5\n    promote"),
+        policy("follow s", head="strategy s { shift to 5%; 5; promote }"),
+        policy("shift to 5%; 5; promote"),
         policy("run w; promote", head='webhook w { url "http://w"; 5 }'),
     ],
 )
