@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dsl import ir, syntax
 from dsl.arguments import check_params, defaults
+from dsl.check_names import check_names
 from dsl.coder import Coder
 from dsl.evaluate import value_of
 from dsl.findings import Findings
@@ -16,7 +17,7 @@ from dsl.lower_guardrails import guardrail_of
 from dsl.lower_measures import unit_of
 from dsl.lower_metrics import work_out
 from dsl.lower_steps import WRITERS
-from dsl.scope import Declared, Declaring, Module, Space, check_names
+from dsl.scope import Declared, Declaring, Module, Space
 from dsl.values import Value
 from dsl.words import one_of
 

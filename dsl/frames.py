@@ -10,7 +10,7 @@ A value that cannot be had is *unknown*, and the bench is then spoilt: no Progra
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dsl import ir, syntax
 from dsl.diagnostics import Label
@@ -74,6 +74,17 @@ class Bench:
         """What stands for a value that could not be had."""
         self.spoilt = True
         return unknown(span)
+
+    def named(self) -> dict[str, Any]:
+        """All that was taken onto the bench, by the names of the Program's fields."""
+        return {
+            "metrics": dict(self.metrics),
+            "analyses": dict(self.analyses),
+            "webhooks": dict(self.webhooks),
+            "gates": dict(self.gates),
+            "channels": dict(self.channels),
+            "windows": dict(self.windows),
+        }
 
     def key(self, space: Space, declared: Declared, text: str) -> str:
         """The name under which a declaration stands in the Program: its own, unless another one has that."""

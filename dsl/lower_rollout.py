@@ -92,34 +92,31 @@ class _Rollout:
         self.steps(coder)
         code = coder.result()
         scaler = self.one(syntax.Scaler)
+        parts: dict[str, Any] = {
+            "scaler": self.scaler(scaler) if scaler is not None else None,
+            "notify": tuple(dict.fromkeys(use_channel(i.channel, self.frame) for i in self.each(syntax.NotifyUse))),
+            "only_in": tuple(dict.fromkeys(use_window(i.window, self.frame) for i in self.each(syntax.OnlyIn))),
+            "after": tuple(self.after(item) for item in self.each(syntax.After)),
+            "handlers": self.handlers(),
+            "guardrails": guardrails_of(self.modules, self.name, self.namespace, target, self.bench),
+            **self.settings(),
+        }
+        traffic, service = self.traffic(), self.service(target)
+        work_out(self.bench)
         program = ir.Program(
             name=self.name,
             namespace=self.namespace,
             target=target,
-            traffic=self.traffic(),
-            service=self.service(target),
+            traffic=traffic,
+            service=service,
             code=code.code,
             spans=code.spans,
-            scaler=self.scaler(scaler) if scaler is not None else None,
             analysis=analysis,
-            notify=tuple(dict.fromkeys(use_channel(i.channel, self.frame) for i in self.each(syntax.NotifyUse))),
-            only_in=tuple(dict.fromkeys(use_window(i.window, self.frame) for i in self.each(syntax.OnlyIn))),
-            after=tuple(self.after(item) for item in self.each(syntax.After)),
-            handlers=self.handlers(),
-            guardrails=guardrails_of(self.modules, self.name, self.namespace, target, self.bench),
-            **self.settings(),
+            **parts,
+            **self.bench.named(),
         )
-        work_out(self.bench)
-        program = self.with_names(program)
         spoilt = self.bench.spoilt or len(self.bench.findings.all) > errors
         return Lowered(None if spoilt else program, code.places, self.bench)
-
-    def with_names(self, program: ir.Program) -> ir.Program:
-        """The Program with what it refers to. (`dataclasses.replace` would be as good, and slower.)"""
-        bench = self.bench
-        for name in ("metrics", "analyses", "webhooks", "gates", "channels", "windows"):
-            object.__setattr__(program, name, dict(getattr(bench, name)))
-        return program
 
     # --- what stands once -------------------------------------------------------------------------------------
 
