@@ -171,9 +171,13 @@ def _is_share_of_events(context: Context, metric: syntax.Metric) -> bool:
 
 
 def _contradiction(bounds: list[Bound]) -> Iterator[Diagnostic]:
-    for index, later in enumerate(bounds):
-        for earlier in bounds[:index]:
-            if (earlier.interval & later.interval).empty and not earlier.interval.empty and not later.interval.empty:
+    """Intervals of which each two overlap have something in common, all of them: so it is enough to hold each against
+    the two tightest before it."""
+    held = [bound for bound in bounds if not bound.interval.empty]
+    floor = ceiling = held[0] if held else None
+    for later in held[1:]:
+        for earlier in (floor, ceiling):
+            if earlier is not None and (earlier.interval & later.interval).empty:
                 yield finding(
                     "RW340",
                     f"`{later.ref.span.text}` can never be both: a check always fails",
@@ -182,6 +186,8 @@ def _contradiction(bounds: list[Bound]) -> Iterator[Diagnostic]:
                     help="take one of the two out",
                 )
                 return
+        floor = max(floor or later, later, key=lambda bound: (bound.interval.low, bound.interval.low_open))
+        ceiling = min(ceiling or later, later, key=lambda bound: (bound.interval.high, not bound.interval.high_open))
 
 
 def _twice(analysis: syntax.Analysis) -> Iterator[Diagnostic]:
