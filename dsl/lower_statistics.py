@@ -75,6 +75,7 @@ TABLE: Mapping[ir.StatisticalTest, Test] = {
             "critical_increase": Number(None),
             "critical_decrease": Number(None),
             "must_have_data": Flag(),
+            "min_points": Number(None),
         },
     ),
 }
