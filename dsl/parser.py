@@ -8,18 +8,19 @@ the damaged statement is dropped and the parser goes on at the next one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dsl import syntax
 from dsl.diagnostics import Diagnostic, Edit, Fix, Severity, in_order
 from dsl.node import replaced
-from dsl.parser_driver import Driver
-from dsl.parser_errors import SPECIALISTS
-from dsl.parser_mender import MOST_ERRORS, Mender
+from dsl.parser_driver import MOST_ERRORS, Driver
 from dsl.parser_tables import automaton
 from dsl.source import Source, Span
 from dsl.tokens import Token
 from dsl.tree_values import bad_escapes
+
+if TYPE_CHECKING:
+    from dsl.parser_mender import Mender
 
 MOST_CHARACTERS = 1 << 20
 """A text that is longer is not read."""
@@ -59,19 +60,46 @@ def read(source: Source) -> Reading:
     machine = automaton()
     tokens, comments = machine.lexer.lex(source)
     driver = Driver(machine, source, tokens)
-    mender = Mender(driver, SPECIALISTS)
+    mender = _MenderAtNeed()
     read_whole = driver.run(mender)
     nodes = _declared(driver.salvage()) if read_whole is None else list(read_whole)
     language = next((node[0] for node in nodes if type(node) is tuple), None)
     declarations = _with_docs(source, [node for node in nodes if type(node) is not tuple], comments)
     file = syntax.File(source, language, tuple(declarations), tuple(comments), Span(source, 0, len(source.text)))
-    diagnostics = [*mender.diagnostics, *_escapes(source, tokens), *_language(nodes)]
-    return Reading(ParseResult(file, tuple(in_order(diagnostics)), tuple(mender.dropped)), tokens, driver.maps)
+    diagnostics = [*mender.diagnostics(), *_escapes(source, tokens), *_language(nodes)]
+    return Reading(ParseResult(file, tuple(in_order(diagnostics)), tuple(mender.dropped())), tokens, driver.maps)
 
 
 def _declared(salvaged: list[Any]) -> list[Any]:
     """What was salvaged without the ends of lines, which lie between the declarations."""
     return [node for node in salvaged if type(node) is not syntax.Name]
+
+
+class _MenderAtNeed:
+    """A mender that is loaded at the first error: most texts are right, and the command is to be quick."""
+
+    def __init__(self) -> None:
+        self._mender: Mender | None = None
+
+    def mend(self, driver: Driver, /) -> bool:
+        return self._at_work(driver).mend(driver)
+
+    def too_deep(self, driver: Driver, /) -> None:
+        self._at_work(driver).too_deep(driver)
+
+    def diagnostics(self) -> list[Diagnostic]:
+        return self._mender.diagnostics if self._mender else []
+
+    def dropped(self) -> list[Span]:
+        return self._mender.dropped if self._mender else []
+
+    def _at_work(self, driver: Driver) -> Mender:
+        if self._mender is None:
+            from dsl.parser_errors import SPECIALISTS  # noqa: PLC0415
+            from dsl.parser_mender import Mender  # noqa: PLC0415
+
+            self._mender = Mender(driver, SPECIALISTS)
+        return self._mender
 
 
 def _too_long(source: Source) -> ParseResult:

@@ -22,6 +22,9 @@ _OPENERS = {"LPAR", "LSQB", "LBRACE"}
 _SPECIAL = {*_OPENERS, "RPAR", "RSQB", "RBRACE", NEWLINE}
 
 
+MOST_ERRORS = 50
+"""Of one kind in one text; whoever made more has other cares than the fifty-first."""
+
 MOST_NESTED = 64
 """Brackets in brackets; whatever walks over the tree may count on it."""
 

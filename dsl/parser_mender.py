@@ -11,12 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from dsl.diagnostics import Diagnostic, Edit, Fix, Label, Severity
-from dsl.parser_driver import Driver
+from dsl.parser_driver import MOST_ERRORS, Driver
 from dsl.parser_outlook import after_token, expected, fits
 from dsl.source import Span
 from dsl.tokens import END, NEWLINE, Token
-
-MOST_ERRORS = 50
 
 Specialist = Callable[["Mender"], bool]
 """Does nothing and returns False, or reports and mends and returns True."""
