@@ -10,13 +10,13 @@ from collections.abc import Iterable
 from os import PathLike, fspath
 
 from dsl import ir, syntax
-from dsl.check import check_module
 from dsl.compilation import Compilation, CompiledRollout, Loader
 from dsl.diagnostics import Diagnostic, Severity, in_order
 from dsl.findings import Findings
-from dsl.lower_rollout import Lowered, lower_rollout
-from dsl.lower_tests import lower_test
-from dsl.modules import Modules, StandardLoader, read_modules
+from dsl.lower.rollout import Lowered, lower_rollout
+from dsl.lower.tests import lower_test
+from dsl.meaning.check import check_module
+from dsl.meaning.modules import Modules, StandardLoader, read_modules
 from dsl.source import Source, Span
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dsl.diagnostics import Diagnostic, Edit, Fix, Label, Severity
+from dsl.meaning.values import Value
 from dsl.source import Span
 from dsl.suggest import closest, question
-from dsl.values import Value
 
 _MOST_SUGGESTIONS = 50
 """Looking for a near name costs; a text with more unknown names than this gets them without a question."""

@@ -1,9 +1,9 @@
 """Turns `rollout.lark` into `tables.json`: `python -m grammar.build`, or `--check` to see whether it is current.
 
 Lark reads the grammar, builds the LALR(1) automaton and finds its conflicts. What it found is written down as plain
-data, which `dsl/tokens.py` and `dsl/parser.py` run without Lark: importing Lark and building the automaton would cost
-more than everything else that `rollway lint` does. The numbering follows from the grammar alone, so that the file is
-the same on every machine.
+data, which `dsl/parser/tokens.py` and `dsl/parser/` run without Lark: importing Lark and building the automaton would
+cost more than everything else that `rollway lint` does. The numbering follows from the grammar alone, so that the file
+is the same on every machine.
 """
 
 from __future__ import annotations

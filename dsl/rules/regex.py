@@ -1,11 +1,12 @@
-"""Regular expressions of `=~`, by `dsl.regex_check`."""
+"""Regular expressions of `=~`, by `dsl.embedded.regex_check`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dsl import regex_check, syntax
+from dsl import syntax
 from dsl.diagnostics import Diagnostic, Edit, Fix
+from dsl.embedded import regex_check
 from dsl.rules.context import Context
 from dsl.rules.severities import finding
 from dsl.rules.strings import span_in

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dsl.parser.tree_values import common_margin
 from dsl.source import Span
 from dsl.syntax import String
-from dsl.tree_values import common_margin
 
 
 def span_in(string: String, start: int, end: int) -> Span:

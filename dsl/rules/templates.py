@@ -1,4 +1,5 @@
-"""Templates in queries and messages, and PromQL in queries: checked by `dsl.jinja_check` and `dsl.promql_check`, and
+"""Templates in queries and messages, and PromQL in queries: checked by `dsl.embedded.jinja_check` and
+`dsl.embedded.promql_check`, and
 brought back to the words in the file."""
 
 from __future__ import annotations
@@ -7,8 +8,8 @@ from collections.abc import Iterator
 
 from dsl import syntax
 from dsl.diagnostics import Diagnostic, Edit, Fix
-from dsl.jinja_check import MESSAGE_VARIABLES, QUERY_VARIABLES, Problem, is_template
-from dsl.jinja_check import check as check_template
+from dsl.embedded.jinja_check import MESSAGE_VARIABLES, QUERY_VARIABLES, Problem, is_template
+from dsl.embedded.jinja_check import check as check_template
 from dsl.rules.constants import field
 from dsl.rules.context import Context
 from dsl.rules.severities import finding
@@ -46,7 +47,7 @@ def _query(unit: str, query: syntax.Query, parameters: frozenset[str], settled: 
     text = query.text.value
     problems = check_template(text, _QUERY_NAMES | parameters)
     if not problems and query.provider.text == "prometheus":
-        from dsl.promql_check import check as check_promql  # noqa: PLC0415 - seldom needed
+        from dsl.embedded.promql_check import check as check_promql  # noqa: PLC0415 - seldom needed
 
         problems = check_promql(text, unit, query.part.text if query.part else "", parameters)
         if settled:

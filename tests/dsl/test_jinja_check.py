@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from dsl.jinja_check import MESSAGE_VARIABLES, QUERY_VARIABLES, check, is_simple, render
+from dsl.embedded.jinja_check import MESSAGE_VARIABLES, QUERY_VARIABLES, check, is_simple, render
 
 NAMES = frozenset(QUERY_VARIABLES)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from dsl.promql_check import check
+from dsl.embedded.promql_check import check
 
 
 def said(query: str, unit: str = "number", part: str = "") -> list[tuple[str, str]]:

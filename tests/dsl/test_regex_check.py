@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dsl.regex_check import check, is_anchored
+from dsl.embedded.regex_check import check, is_anchored
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import grammar
-from dsl.parser_tables import automaton
-from dsl.parser_words import ITEMS, friendly
+from dsl.parser.tables import automaton
+from dsl.parser.words import ITEMS, friendly
 from grammar import GRAMMAR, TABLES, StaleTables
 from grammar.build import build, main, render
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from dsl import jinja_check, jinja_tree
+from dsl.embedded import jinja_check, jinja_tree
 from interpreter import templates
 from interpreter.templates import TemplateProblem, render
 

@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 
 from dsl import formatter
 from dsl.formatter import INTERNAL_ERROR, format_source, same
-from dsl.formatter_print import print_file
+from dsl.formatter.print import print_file
 from dsl.parser import parse, read
 from dsl.source import Source
 from tests.dsl.formatting.pairs import INPUTS, formatted

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dsl import modules
 from dsl.compiler import compile_file, compile_source
+from dsl.meaning import modules
 from dsl.source import Source
 from tests.dsl.meaning.small import Files, codes, compiled, policy, program
 

@@ -62,7 +62,7 @@ async def test_the_query_is_rendered_for_the_arm_and_the_window(server: Server, 
 
 
 def test_every_variable_of_a_query_is_there() -> None:
-    from dsl.jinja_check import QUERY_VARIABLES
+    from dsl.embedded.jinja_check import QUERY_VARIABLES
 
     metric = replace(DEPTH, variables={"a": "b"})
     values = variables(PROGRAM, metric, QUESTION)
