@@ -114,9 +114,11 @@ def chained_comparison(mender: Mender) -> bool:
                   help=f"write `and {middle} {mender.token[1]} …`, or `in low..high`",
                   fixes=[fix(f"compare `{middle}` again", driver.span(mender.token[2], mender.token[2]),
                              f"and {middle} ")])  # fmt: skip
-    if not mender.would_fit("AND", more=0):
+    operand = driver.tokens[at + 1 : driver.at]
+    plain = not {"AND", "OR", "NOT", "IN", "OVER"} & {token[0] for token in operand}  # or each mend begets a longer one
+    if not plain or not mender.would_fit("AND", more=0):
         return drop_statement(mender)
-    return mender.insert(mender.ghost("AND", "and"), *driver.tokens[at + 1 : driver.at])
+    return mender.insert(mender.ghost("AND", "and"), *operand)
 
 
 def hyphen(mender: Mender) -> bool:
