@@ -16,6 +16,9 @@ from dsl.parser.outlook import after_token, expected, fits
 from dsl.parser.tokens import END, NEWLINE, Token
 from dsl.source import Span
 
+_MOST_MENDS = 20 * MOST_ERRORS
+"""Whatever a mend makes of the text, and however silently: here it ends."""
+
 Specialist = Callable[["Mender"], bool]
 """Does nothing and returns False, or reports and mends and returns True."""
 
@@ -27,6 +30,7 @@ class Mender:
         self.driver = driver
         self.specialists = tuple(specialists)
         self.diagnostics: list[Diagnostic] = []
+        self.mends = 0
         self.dropped: list[Span] = []
         self.owed = 0
         """How many `}` were thought to be missing: as many later ones that close nothing are no news."""
@@ -41,7 +45,8 @@ class Mender:
 
     def mend(self, _: Driver) -> bool:
         """Report the token that does not fit, and make the driver able to go on; False once there is enough."""
-        if len(self.diagnostics) >= MOST_ERRORS:
+        self.mends += 1
+        if len(self.diagnostics) >= MOST_ERRORS or self.mends > _MOST_MENDS:
             return False
         return any(specialist(self) for specialist in self.specialists)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dsl.parser import parse
+from dsl.parser import errors, parse
 from dsl.source import Source
 from tests.fuzz import mutated
 
@@ -72,3 +72,9 @@ def test_noise() -> None:
 def test_a_long_chain_is_a_flat_tree() -> None:
     let: Any = parse(Source("chain", "let a = 1" + " + 1" * 5_000)).file.declarations[0]
     assert len(let.value.operands) == 5_001
+
+
+def test_a_mend_that_mends_nothing_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(errors, "SPECIALISTS", (lambda mender: mender.insert(mender.ghost("COMMA", ",")),))
+    result = parse(Source("loop", "let a = 1\nlet b = ?\n"))
+    assert [type(node).__name__ for node in result.file.declarations] == ["Let"]
