@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import argparse
 import re
+import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from random import Random
@@ -33,6 +35,14 @@ ROOT = Path(__file__).resolve().parents[1]
 FIXED_SEED = 20240607
 SECOND = 1.0
 """More than this on one policy is too long."""
+
+PATIENCE = 10.0
+"""After so many seconds of CPU it is stopped."""
+
+
+class _Endless(BaseException):
+    """No `Exception`, so that nothing on the way takes it for one."""
+
 
 _PIECE = re.compile(r'"""|\w+|\s+|.', re.DOTALL)
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
@@ -81,13 +91,30 @@ def failure(seed: int, number: int) -> Failure | None:
     text = mutated(seed, number)
     began = time.process_time()
     try:
-        why = _trouble(text, formats=number % 4 == 0)
-    except Exception:
+        with _patience():
+            why = _trouble(text, formats=number % 4 == 0)
+    except (Exception, _Endless):
         why = traceback.format_exc()
     took = time.process_time() - began
     if why is None and took > SECOND:
         why = f"took {took:.1f} s"
     return Failure(seed, number, why) if why is not None else None
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """Interrupts what does not end, so that a loop is one failure and not the end of the run."""
+
+    def stop(*_: object) -> None:
+        raise _Endless
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def _trouble(text: str, *, formats: bool) -> str | None:

@@ -36,6 +36,16 @@ def test_slowness_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert failures(FIXED_SEED, range(1))[0].why.startswith("took")
 
 
+def test_a_loop_without_end_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def turn(source: object) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr("tests.fuzz.PATIENCE", 0.05)
+    monkeypatch.setattr("tests.fuzz.compile_source", turn)
+    assert "in turn" in failures(FIXED_SEED, range(1))[0].why
+
+
 def test_a_policy_can_be_had_again() -> None:
     assert mutated(7, 11) == mutated(7, 11)
     assert len({mutated(7, number) for number in range(50)}) > 45
