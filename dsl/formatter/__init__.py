@@ -11,8 +11,8 @@ blocks he wrote on one line, and which brackets he opened at the end of a line.
   otherwise each item has its own line and a comma. Other parentheses break only for a comment or for want of room.
 - In a block of settings, the values of neighbouring statements begin in one column, which the longest single word
   before a value makes. Phrases (`only in`, `abort if`, `applies to`) go by it if they are short enough. An empty line
-  ends a column, and so does a statement of several lines, behind its first. Steps and tests are sentences, not tables,
-  and have no columns.
+  ends a column, and so does a statement of several lines, behind its first. A `let` stands as it does at the top of a
+  file. Steps and tests are sentences, not tables, and have no columns.
 - Neighbouring one-line blocks that begin with the same word have their braces in one column; so do the comments behind
   neighbouring lines.
 - The text of a raw string over several lines stands one step further in than its statement.

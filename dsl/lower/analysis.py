@@ -18,6 +18,7 @@ from dsl.meaning.arguments import bind, default_of
 from dsl.meaning.evaluate import duration, inner_share, whole
 from dsl.meaning.fields import twice
 from dsl.meaning.frames import Bench, Frame
+from dsl.meaning.local import entered, with_let
 from dsl.meaning.scope import Declared, Space
 from dsl.meaning.show import condition_text
 from dsl.meaning.values import Value, value_text
@@ -135,8 +136,11 @@ def analysis_of(node: syntax.Analysis, frame: Frame) -> ir.Analysis:
 
 def _flatten(node: syntax.Analysis, frame: Frame, flat: _Flat, depth: int) -> None:
     own: dict[str, syntax.Setting | syntax.Tolerate] = {}
+    frame = entered(node.items, frame)
     for item in node.items:
         match item:
+            case syntax.Let():
+                frame = with_let(item, frame)
             case syntax.Setting() | syntax.Tolerate():
                 _setting(_Set(item, frame, depth), own, flat)
             case syntax.Include():

@@ -84,7 +84,8 @@ def _for(coder: Coder, step: syntax.For, frame: Frame) -> None:
     for item in items:
         if coder.full:
             return
-        coder.steps(step.steps, frame._replace(bindings={**frame.bindings, name: item}))
+        places = {**frame.places, name: step.name.span}
+        coder.steps(step.steps, frame._replace(bindings={**frame.bindings, name: item}, places=places))
 
 
 def follow(coder: Coder, use: syntax.Use, frame: Frame, place: Span) -> None:

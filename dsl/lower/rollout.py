@@ -19,6 +19,7 @@ from dsl.meaning.coder import Coder
 from dsl.meaning.evaluate import duration, typed, whole
 from dsl.meaning.fields import read_fields, twice
 from dsl.meaning.frames import Bench, Frame
+from dsl.meaning.local import entered, with_let
 from dsl.meaning.modules import Modules
 from dsl.meaning.values import Type
 from dsl.meaning.words import EVENTS, KINDS, SCALERS, one_of
@@ -73,6 +74,7 @@ class _Rollout:
         self.bench = Bench(findings, modules.main, provider, baseline=baseline)
         self.bench.rollout = node
         self.frame = Frame(self.bench, modules.main)
+        self.behind: dict[int, Frame] = {}
         self.name = node.name.text
         self.namespace = node.namespace.text if node.namespace is not None else "default"
 
@@ -86,6 +88,7 @@ class _Rollout:
     def lower(self) -> Lowered:
         errors = len(self.bench.findings.all)
         self.check_repeats()
+        self.read_constants()
         analysis, local = self.analysis()
         target = self.target()
         coder = Coder(self.bench, analysis, local, self.node.span, WRITERS)
@@ -94,8 +97,8 @@ class _Rollout:
         scaler = self.one(syntax.Scaler)
         parts: dict[str, Any] = {
             "scaler": self.scaler(scaler) if scaler is not None else None,
-            "notify": tuple(dict.fromkeys(use_channel(i.channel, self.frame) for i in self.each(syntax.NotifyUse))),
-            "only_in": tuple(dict.fromkeys(use_window(i.window, self.frame) for i in self.each(syntax.OnlyIn))),
+            "notify": tuple(dict.fromkeys(use_channel(i.channel, self.at(i)) for i in self.each(syntax.NotifyUse))),
+            "only_in": tuple(dict.fromkeys(use_window(i.window, self.at(i)) for i in self.each(syntax.OnlyIn))),
             "after": tuple(self.after(item) for item in self.each(syntax.After)),
             "handlers": self.handlers(),
             "guardrails": guardrails_of(self.modules, self.name, self.namespace, target, self.bench),
@@ -117,6 +120,20 @@ class _Rollout:
         )
         spoilt = self.bench.spoilt or len(self.bench.findings.all) > errors
         return Lowered(None if spoilt else program, code.places, self.bench)
+
+    def read_constants(self) -> None:
+        """Give the statements behind a `let` a frame that knows it."""
+        if self.one(syntax.Let) is None:
+            return
+        self.frame = frame = entered(self.node.items, self.frame)
+        for item in self.node.items:
+            if isinstance(item, syntax.Let):
+                frame = with_let(item, frame)
+            self.behind[id(item)] = frame
+
+    def at(self, item: syntax.RolloutItem) -> Frame:
+        """How to read the names in a statement."""
+        return self.behind.get(id(item), self.frame)
 
     # --- what stands once -------------------------------------------------------------------------------------
 
@@ -177,7 +194,7 @@ class _Rollout:
         return ir.WorkloadRef("", parts[-1] if parts else "")
 
     def scaler(self, item: syntax.Scaler) -> ir.Scaler:
-        data = read_fields(item.fields, SCALER, self.frame, "a scaler")
+        data = read_fields(item.fields, SCALER, self.at(item), "a scaler")
         low, high = data.get("primary_replicas", (None, None))
         ref = self.workload(item.workload, SCALERS, "kind of scaler")
         return ir.Scaler(ref, low, high, data.get("primary_queries", {}))
@@ -195,12 +212,12 @@ class _Rollout:
         if provider is None:
             return ir.Traffic(item.provider.text)
         slots = traffic_slots(provider)
-        options = read_fields(item.fields, slots, self.frame, f"`traffic {provider}`", item.provider.span, item.span)
+        options = read_fields(item.fields, slots, self.at(item), f"`traffic {provider}`", item.provider.span, item.span)
         return ir.Traffic(provider, options)
 
     def service(self, target: ir.WorkloadRef) -> ir.Service:
         item = self.one(syntax.Service)
-        data = read_fields(item.fields, SERVICE, self.frame, "a service") if item is not None else {}
+        data = read_fields(item.fields, SERVICE, self.at(item), "a service") if item is not None else {}
         own = ("name", "port", "target_port", "port_name", "port_discovery", "app_protocol")
         return ir.Service(
             name=data.get("name", target.name),
@@ -219,9 +236,9 @@ class _Rollout:
             "a rollout has one; others are declared outside, and named behind `with`",
         )
         if isinstance(item, syntax.AnalysisUse):
-            return use_analysis(item.analysis, self.frame), {}
+            return use_analysis(item.analysis, self.at(item)), {}
         if isinstance(item, syntax.Analysis):
-            key = own_analysis(item, self.frame)
+            key = own_analysis(item, self.at(item))
             return key, {item.name.text: key} if item.name is not None else {}
         return None, {}
 
@@ -236,9 +253,9 @@ class _Rollout:
             case None:
                 self.lacks("steps", "add `steps { … }` or a `strategy …`")
             case syntax.StrategyUse():
-                follow(coder, item.strategy, self.frame, item.span)
+                follow(coder, item.strategy, self.at(item), item.span)
             case _:
-                coder.steps(item.steps, self.frame)
+                coder.steps(item.steps, self.at(item))
         coder.finish()
 
     def handlers(self) -> dict[Any, tuple[ir.CallOp | ir.NotifyOp, ...]]:
@@ -250,14 +267,14 @@ class _Rollout:
             if before is not item:
                 twice(item.event.span, before.event.span, f"on {item.event.text}", self.frame)
             elif event is not None:
-                made[event] = tuple(self.handled(step) for step in item.steps)
+                made[event] = tuple(self.handled(step, self.at(item)) for step in item.steps)
         return made
 
-    def handled(self, step: syntax.Run | syntax.Notify) -> ir.CallOp | ir.NotifyOp:
+    def handled(self, step: syntax.Run | syntax.Notify, frame: Frame) -> ir.CallOp | ir.NotifyOp:
         if isinstance(step, syntax.Run):
-            return ir.CallOp(use_webhook(step.webhook, self.frame), every_of(self.bench, None))
-        message = typed(step.message, Type.TEXT, self.frame, "the message") if step.message is not None else None
-        return ir.NotifyOp(use_channel(step.channel, self.frame), message.data if message is not None else "")
+            return ir.CallOp(use_webhook(step.webhook, frame), every_of(self.bench, None))
+        message = typed(step.message, Type.TEXT, frame, "the message") if step.message is not None else None
+        return ir.NotifyOp(use_channel(step.channel, frame), message.data if message is not None else "")
 
     # --- settings ---------------------------------------------------------------------------------------------
 
@@ -267,14 +284,14 @@ class _Rollout:
         ready, track = self.one(syntax.Ready), self.one(syntax.Track)
         found: dict[str, Any] = {"baseline": self.bench.baseline, "skip_analysis": self.skip()}
         if deadline is not None:
-            found["deadline_ms"] = duration(deadline.value, self.frame, "the deadline") or _DEADLINE_MS
+            found["deadline_ms"] = duration(deadline.value, self.at(deadline), "the deadline") or _DEADLINE_MS
         if delay is not None:
-            found["scale_down_delay_ms"] = duration(delay.value, self.frame, "the delay", zero=True) or 0
+            found["scale_down_delay_ms"] = duration(delay.value, self.at(delay), "the delay", zero=True) or 0
         if ready is not None:
-            data = read_fields(ready.fields, READY, self.frame, "`ready`")
+            data = read_fields(ready.fields, READY, self.at(ready), "`ready`")
             found |= {f"ready_{arm}": share for arm, share in data.items()}
         if track is not None:
-            value = typed(track.value, Type.BOOL, self.frame, "`track configs`")
+            value = typed(track.value, Type.BOOL, self.at(track), "`track configs`")
             found["track_configs"] = value is None or value.data
         action = self.one(syntax.OnDelete)
         if action is not None:
@@ -287,7 +304,7 @@ class _Rollout:
             return ir.SkipAnalysis()
         if item.known is None:
             return ir.SkipAnalysis(always=True)
-        within = whole(item.known, self.frame, "the number of revisions to look back on", low=1, high=1000)
+        within = whole(item.known, self.at(item), "the number of revisions to look back on", low=1, high=1000)
         return ir.SkipAnalysis(known_within=within or 1)
 
     def after(self, item: syntax.After) -> ir.RolloutRef:

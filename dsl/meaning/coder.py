@@ -9,6 +9,7 @@ from dsl import ir, syntax
 from dsl.lower.analysis import every_of, use_analysis
 from dsl.meaning.evaluate import duration, whole
 from dsl.meaning.frames import Bench, Frame
+from dsl.meaning.local import entered, with_let
 from dsl.source import Span
 
 _MOST_STATEMENTS = 5000
@@ -82,6 +83,7 @@ class Coder:
 
     def steps(self, steps: tuple[syntax.Step, ...], frame: Frame) -> None:
         """The code of a list of statements."""
+        frame = entered(steps, frame)
         for step in steps:
             self._statements += 1
             self.bench.findings.statements += 1
@@ -89,7 +91,10 @@ class Coder:
                 self._too_long(frame.place or step.span)
             if self.full:
                 return
-            self.writers[type(step)](self, step, frame)
+            if isinstance(step, syntax.Let):
+                frame = with_let(step, frame)
+            else:
+                self.writers[type(step)](self, step, frame)
 
     def judge(self, use: syntax.Use | None, frame: Frame) -> str | None:
         """The analysis that a statement runs under."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from dsl import ir, syntax
 from dsl.diagnostics import Label
 from dsl.findings import Findings
-from dsl.meaning.scope import Declared, Module, Space, resolve
+from dsl.meaning.scope import Declared, Module, Space, resolve, too_early
 from dsl.meaning.values import Value, unknown
 from dsl.source import Span
 
@@ -104,7 +104,8 @@ class Frame(NamedTuple):
 
     `window` is the window of a query that names none; 0 inside a metric's own expression, where it is that of whoever
     asks. `place` is the line of the policy that brought in a piece of another file. `asked` is the place in the policy
-    that asks for the metric that is being read.
+    that asks for the metric that is being read. `places` says where the blocks around declare their own names, those
+    that are bound already and those that are still to come.
     """
 
     bench: Bench
@@ -114,6 +115,7 @@ class Frame(NamedTuple):
     window: int = 0
     place: Span | None = None
     asked: Span | None = None
+    places: Mapping[str, Span] = {}
 
     @property
     def findings(self) -> Findings:
@@ -121,12 +123,21 @@ class Frame(NamedTuple):
 
     def find(self, space: Space, path: tuple[syntax.Name, ...]) -> Declared | None:
         """What a name stands for; nothing spoils the bench."""
-        declared = resolve(self.module, space, path, self.findings)
+        declared = self._found(space, path)
         if declared is None:
             self.bench.spoilt = True
         else:
             self.bench.used[id(declared.node)] = declared.node.span
         return declared
+
+    def _found(self, space: Space, path: tuple[syntax.Name, ...]) -> Declared | None:
+        if space is not Space.VALUE or len(path) > 1:
+            return resolve(self.module, space, path, self.findings)
+        name = path[0]
+        if name.text in self.places and not self.module.find(space, name.text):
+            too_early(name, self.places[name.text], self.findings)
+            return None
+        return resolve(self.module, space, path, self.findings, self.bindings)
 
     def enter(self, declared: Declared, span: Span, bindings: Mapping[str, Value]) -> Frame | None:
         """The frame inside a declaration that is used at `span`; None, reported, if it is being read already."""
@@ -144,9 +155,8 @@ class Frame(NamedTuple):
             place = self.place
             if place is None and declared.module is not self.bench.main:
                 place = span
-            return self._replace(
-                module=declared.module, bindings=bindings, within=(*self.within, Link(declared, span)), place=place
-            )
+            within = (*self.within, Link(declared, span))
+            return self._replace(module=declared.module, bindings=bindings, within=within, place=place, places={})
         self.bench.spoilt = True
         return None
 

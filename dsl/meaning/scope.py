@@ -4,13 +4,14 @@ The rules. Constants, metrics and the aliases of imports share one space of name
 analyses, strategies, webhooks, gates, channels, windows, guardrails and rollouts have one space each, since the
 statement around a name says which of them it must be. A name is declared once in its space; a file may not declare a
 name that it imports as well, unless that import has an alias. Two imports may bring the same name; only using it is
-then an error. Imports do not pass on what they import themselves. Parameters and loop variables hide everything.
+then an error. Imports do not pass on what they import themselves. Parameters and loop variables hide everything. A
+constant of a block (`local.py`) hides nothing: all that means something where it is declared has another name.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
@@ -190,8 +191,11 @@ class Module:
         return list(found.values())
 
 
-def resolve(module: Module, space: Space, path: tuple[syntax.Name, ...], findings: Findings) -> Declared | None:
-    """What a name, or an alias and a name, stands for. What it cannot stand for is reported, once, and gives None."""
+def resolve(
+    module: Module, space: Space, path: tuple[syntax.Name, ...], findings: Findings, bound: Iterable[str] = ()
+) -> Declared | None:
+    """What a name, or an alias and a name, stands for. What it cannot stand for is reported, once, and gives None; the
+    names that are `bound` there, to parameters and such, may have been meant."""
     if len(path) > 1:
         return _resolve_dotted(module, space, path, findings)
     name = path[0]
@@ -202,7 +206,7 @@ def resolve(module: Module, space: Space, path: tuple[syntax.Name, ...], finding
     if found:
         return found[0][0]
     if not module.blind and name.text not in module.damaged:
-        _unknown(module, space, name, findings)
+        _unknown(module, space, name, findings, bound)
     return None
 
 
@@ -252,7 +256,7 @@ def _resolve_dotted(module: Module, space: Space, path: tuple[syntax.Name, ...],
     return found
 
 
-def _unknown(module: Module, space: Space, name: syntax.Name, findings: Findings) -> None:
+def _unknown(module: Module, space: Space, name: syntax.Name, findings: Findings, bound: Iterable[str]) -> None:
     behind = next((a for a, i in module.aliases.items() if i.module and name.text in i.module.names[space]), None)
     if behind is not None:
         findings.error(
@@ -268,9 +272,20 @@ def _unknown(module: Module, space: Space, name: syntax.Name, findings: Findings
             f"there is no {space.value} `{name.text}`",
             name.text,
             name.span,
-            module.candidates(space),
+            [*bound, *module.candidates(space)],
             other=_where_from(space, name.text),
         )
+
+
+def too_early(name: syntax.Name, place: Span, findings: Findings) -> None:
+    """Report the use of a constant of a block above the line that declares it."""
+    findings.error(
+        "RW101",
+        f"there is no constant `{name.text}` yet",
+        name.span,
+        labels=[Label(place, "declared only here")],
+        help="move its `let` up, above what uses it",
+    )
 
 
 _STANDARD_NAMES = {

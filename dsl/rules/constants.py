@@ -51,7 +51,11 @@ def constant(context: Context, ref: syntax.Ref) -> syntax.Let | None:
     """The constant that a reference names."""
     if any(segment.args is not None for segment in ref.segments) or ref.arm is not None:
         return None
-    return context.find(syntax.Let, ref.segments[-1].name.text)
+    name = ref.segments[-1].name.text
+    inner = context.inner_constants.get(name) if len(ref.segments) == 1 else None
+    if inner:
+        return inner[0] if len(inner) == 1 and name not in context.parameters else None
+    return context.find(syntax.Let, name)
 
 
 def _chain(context: Context, chain: syntax.Chain, depth: int) -> float | None:

@@ -67,6 +67,23 @@ class Context:
                     found.setdefault((type(node), name.text), node)
         return found
 
+    @cached_property
+    def inner_constants(self) -> dict[str, list[syntax.Let]]:
+        """The constants of blocks, by name; which of several a word means is not looked into."""
+        found: dict[str, list[syntax.Let]] = {}
+        for file in self.own:
+            at_the_top = {id(node) for node in file.declarations}
+            for let in self.nodes(file).get(syntax.Let, []):
+                if id(let) not in at_the_top:
+                    found.setdefault(let.name.text, []).append(let)
+        return found
+
+    @cached_property
+    def parameters(self) -> frozenset[str]:
+        """The names of all parameters, and of what loops go through."""
+        kinds = (syntax.Param, syntax.For)
+        return frozenset(node.name.text for kind in kinds for node in self.every(kind))  # type: ignore[attr-defined]
+
     def find(self, kind: type[Node], name: str) -> Node | None:
         """A declaration by the last part of its name."""
         found: Node | None = self.declared.get((kind, name.rpartition(".")[2]))

@@ -61,7 +61,8 @@ def _no_promote(span: Span, note: str, steps: tuple[Any, ...]) -> Diagnostic:
 def _skipped_steps(rollout: syntax.Rollout) -> Iterator[Diagnostic]:
     skip = next((i for i in rollout.items if isinstance(i, syntax.SkipAnalysis) and i.known is None), None)
     steps = next((i for i in rollout.items if isinstance(i, syntax.Steps)), None)
-    if skip is not None and steps is not None and any(not isinstance(s, syntax.Promote) for s in steps.steps):
+    harmless = (syntax.Promote, syntax.Let)
+    if skip is not None and steps is not None and any(not isinstance(step, harmless) for step in steps.steps):
         yield finding(
             "RW356",
             "with `skip analysis` these steps are never carried out",

@@ -28,7 +28,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
 
 
 def _behind_the_end(context: Context, steps: tuple[Any, ...]) -> Iterator[Diagnostic]:
-    for step, following in pairwise(steps):
+    for step, following in pairwise(step for step in steps if not isinstance(step, syntax.Let)):
         if terminates(context, step):
             word = "`promote`" if isinstance(following, syntax.Promote) else "step"
             yield finding(

@@ -23,6 +23,7 @@ _WORDS: dict[type, str] = {
 
 def check(context: Context) -> Iterator[Diagnostic]:
     yield from _parameters(context)
+    yield from _constants(context)
     if not context.here(syntax.Rollout):
         return
     used = _used(context)
@@ -57,13 +58,7 @@ def _unused(code: str, message: str, name: syntax.Name, whole: Span, mend: str) 
 def _used(context: Context) -> set[str]:
     """The names that are used in the file; tests show what a policy does, and are no use of a metric. A name that an
     unknown one was probably meant to be counts as used: one slip is one finding."""
-    used = {
-        edit.text
-        for diagnostic in context.compilation.diagnostics
-        if diagnostic.code == "RW101"
-        for fix in diagnostic.fixes
-        for edit in fix.edits
-    }
+    used = _meant(context)
     for node in context.file.declarations:
         if isinstance(node, syntax.Test | syntax.Import):
             continue
@@ -73,6 +68,17 @@ def _used(context: Context) -> set[str]:
             if event.subject is not None:
                 used |= {part.text for part in event.subject.path}
     return used
+
+
+def _meant(context: Context) -> set[str]:
+    """What the unknown names may have been meant to be."""
+    return {
+        edit.text
+        for diagnostic in context.compilation.diagnostics
+        if diagnostic.code == "RW101"
+        for fix in diagnostic.fixes
+        for edit in fix.edits
+    }
 
 
 def _names_in(node: Any) -> set[str]:
@@ -120,6 +126,28 @@ def _parameters(context: Context) -> Iterator[Diagnostic]:
         for node in context.here(kind):
             if node.params:  # type: ignore[attr-defined]
                 yield from _unused_parameters(node)
+
+
+def _constants(context: Context) -> Iterator[Diagnostic]:
+    """The constants of blocks: each can be used by what stands behind it in its block, and by nothing else."""
+    if not context.inner_constants:
+        return
+    meant = _meant(context)
+    for block in _blocks(context):
+        for place, item in enumerate(block):
+            if isinstance(item, syntax.Let) and item.name.text not in meant | _names_in(block[place + 1 :]):
+                yield _unused("RW701", "nothing uses the constant", item.name, item.span, "use it")
+
+
+def _blocks(context: Context) -> Iterator[tuple[Any, ...]]:
+    with_items: tuple[Any, ...] = (syntax.Rollout, syntax.Analysis)
+    with_steps: tuple[Any, ...] = (syntax.Steps, syntax.Strategy, syntax.Repeat, syntax.For)
+    for kind in with_items:
+        yield from (node.items for node in context.here(kind))
+    for kind in with_steps:
+        yield from (node.steps for node in context.here(kind))
+    for branch in context.here(syntax.If):
+        yield from (branch.then, branch.otherwise)
 
 
 def _unused_parameters(node: Any) -> Iterator[Diagnostic]:

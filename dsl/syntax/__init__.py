@@ -19,7 +19,6 @@ from dsl.syntax.declarations import (
     Gate,
     Hours,
     Import,
-    Let,
     Rollout,
     Strategy,
     Webhook,
@@ -66,7 +65,7 @@ from dsl.syntax.guardrails import (
     Rule,
 )
 from dsl.syntax.metrics import Metric, Query, TemplateRef, Variant
-from dsl.syntax.pieces import Amount, Field, Param, Use
+from dsl.syntax.pieces import Amount, Field, Let, Param, Use
 from dsl.syntax.rollouts import (
     After,
     AnalysisUse,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dsl.node import Node
 from dsl.source import Span
 from dsl.syntax.expressions import Expr, Name
-from dsl.syntax.pieces import Param, Use
+from dsl.syntax.pieces import Let, Param, Use
 
 
 class Setting(Node):
@@ -54,7 +54,7 @@ class Include(Node):
     span: Span
 
 
-AnalysisItem = Setting | Tolerate | Check | AbortGate | CallHook | Include
+AnalysisItem = Setting | Tolerate | Check | AbortGate | CallHook | Include | Let
 
 
 class Analysis(Node):

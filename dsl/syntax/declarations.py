@@ -5,10 +5,10 @@ from __future__ import annotations
 from dsl.node import Node
 from dsl.source import Source, Span
 from dsl.syntax.analyses import Analysis
-from dsl.syntax.expressions import Clock, Expr, Name, Number, String
+from dsl.syntax.expressions import Clock, Name, Number, String
 from dsl.syntax.guardrails import Guardrail
 from dsl.syntax.metrics import Metric
-from dsl.syntax.pieces import Field, Param
+from dsl.syntax.pieces import Field, Let, Param
 from dsl.syntax.rollouts import RolloutItem
 from dsl.syntax.steps import Step
 from dsl.syntax.tests import Test
@@ -17,13 +17,6 @@ from dsl.syntax.tests import Test
 class Import(Node):
     path: String
     alias: Name | None
-    span: Span
-
-
-class Let(Node):
-    name: Name
-    value: Expr
-    doc: str
     span: Span
 
 

@@ -38,3 +38,12 @@ class Amount(Node):
     value: Expr
     checks: bool
     span: Span
+
+
+class Let(Node):
+    """`let slow = 750ms`, at the top of a file or in a block; there it has no doc comment."""
+
+    name: Name
+    value: Expr
+    doc: str
+    span: Span

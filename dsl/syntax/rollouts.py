@@ -6,7 +6,7 @@ from dsl.node import Node
 from dsl.source import Span
 from dsl.syntax.analyses import Analysis
 from dsl.syntax.expressions import Expr, Name, Workload
-from dsl.syntax.pieces import Field, Use
+from dsl.syntax.pieces import Field, Let, Use
 from dsl.syntax.steps import Notify, Run, Step
 
 
@@ -145,4 +145,5 @@ RolloutItem = (
     | NotifyUse
     | ScaleDownDelay
     | Handler
+    | Let
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dsl.node import Node
 from dsl.source import Span
 from dsl.syntax.expressions import Expr, Name
-from dsl.syntax.pieces import Amount, Use
+from dsl.syntax.pieces import Amount, Let, Use
 
 
 class Run(Node):
@@ -205,4 +205,5 @@ Step = (
     | Follow
     | Promote
     | Rollback
+    | Let
 )

@@ -36,6 +36,17 @@ SAME = {
         policy(checks="every 1m; require latency <= 750ms"),
         policy(checks="every 1m; require latency <= slow + 250ms", head="let slow = 500ms"),
     ),
+    "a constant of a block": (
+        policy("shift to 30% for 5m; promote", checks="every 1m; require latency <= 750ms", items="deadline 5m"),
+        policy(
+            "let rest = most * 60%; if 1 < 2 { let less = rest; shift to less for time }; promote",
+            checks="let more = slow + 250ms; every 1m; require latency <= more",
+            imports='import "std/http"\nlet half = 50%',
+        ).replace(
+            "  traffic istio\n",
+            "  let most = half; let slow = 500ms; let time = 5m\n  traffic istio\n  deadline time\n",
+        ),
+    ),
     "a unit": (
         policy(checks="every 1m; require latency <= 1s", items="deadline 90s"),
         policy(checks="every 60s; require latency <= 1000ms", items="deadline 1m30s"),

@@ -31,6 +31,36 @@ def test_what_nothing_uses(lint: Any, code: str, declaration: str, use: str) -> 
     assert lint(code, before=declaration, checks=f"{checks}; {use}") == []
 
 
+@pytest.mark.parametrize(
+    ("parts", "unused"),
+    [
+        ({"rest": "let most = 50%", "steps": "ramp 10% to most by 10%; promote"}, []),
+        ({"rest": "let most = 50%"}, ["most"]),
+        ({"before": "let most = 50%", "rest": "let half = most"}, ["half"]),
+        ({"checks": "let low = 99%; every 1m; tolerate 3 failures; require success_rate >= low"}, []),
+        ({"checks": "let low = 99%; every 1m; tolerate 3 failures; require success_rate >= 99%"}, ["low"]),
+        ({"steps": "repeat 2 { let w = 5%; shift to w for 5m }; for x in [10%] { let w = x }; promote"}, ["w"]),
+        ({"steps": "if success_rate > 1% { let w = 1% } else { let w = 2%; shift to w for 5m }; promote"}, ["w"]),
+        ({"before": "strategy s { let w = 1%; promote }", "steps": "follow s"}, ["w"]),
+    ],
+)
+def test_constants_of_a_block_that_nothing_uses(lint: Any, parts: Any, unused: list[str]) -> None:
+    assert [words for words, _ in lint("RW701", **parts)] == unused
+
+
+def test_a_constant_of_a_block_is_known_to_the_other_rules(lint: Any) -> None:
+    steps = "let step = 15%; ramp 10% to 50% by step; promote"
+    assert [words for words, _ in lint("RW350", steps=steps)] == ["step"]
+    parameter = "strategy s(step) { ramp 10% to 50% by step; promote }\nstrategy t { let step = 15%; shift to step }"
+    assert lint("RW350", before=parameter, steps="follow s(10%)") == []
+
+
+def test_a_constant_is_no_step(lint: Any) -> None:
+    steps = "ramp 10% to 50% by 10%; promote; let a = 1%"
+    assert lint("RW330", steps=steps) == []
+    assert lint("RW356", steps="let a = 1%; promote", rest="skip analysis") == []
+
+
 def test_a_metric_that_only_a_test_names_is_unused(lint: Any) -> None:
     text = policy(before=METRIC) + 'test "t" for checkout { given depth = 3; expect promoted }\n'
     assert [words for words, _ in lint("RW702", text)] == ["depth"]
