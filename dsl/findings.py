@@ -43,9 +43,19 @@ class Findings:
         )
 
     def unknown(
-        self, code: str, message: str, word: str, span: Span, known: Iterable[str], *, note: str = "", other: str = ""
+        self,
+        code: str,
+        message: str,
+        word: str,
+        span: Span,
+        known: Iterable[str],
+        *,
+        note: str = "",
+        other: str = "",
+        mends: Iterable[Fix] = (),
     ) -> None:
-        """An unknown word, with the nearest known ones as question and fixes; `other` is the help if none is near."""
+        """An unknown word, with the nearest known ones as question and fixes; `other` is the help if none is near, and
+        `mends` are the fixes then."""
         near: tuple[str, ...] = ()
         if self._suggestions:
             self._suggestions -= 1
@@ -56,7 +66,7 @@ class Findings:
             span,
             note=note,
             help=question(near) or other,
-            fixes=[replacing(span, name) for name in near],
+            fixes=[replacing(span, name) for name in near] or mends,
         )
 
 

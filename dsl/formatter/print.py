@@ -72,8 +72,6 @@ def _printed(entry: Statement, lines: list[str], margin: str) -> Printed:
     if isinstance(first, Word) and first.kind == "LET":  # a sentence, in whatever block it stands
         return Printed(lines, entry.behind, entry.gap, lines[0].strip(), False)
     head = " ".join(part.text for part in entry.parts[: 1 + phrase] if isinstance(part, Word))
-    if isinstance(first, Word) and first.kind == "LET":
-        head = lines[0].strip()  # nothing of it goes into a column
     last, brace = entry.parts[-1], -1
     if isinstance(last, Block) and len(lines) == 1 and len(entry.parts) > 2:
         brace = len(lines[0]) - len(_flat(last, margin))

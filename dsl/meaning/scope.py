@@ -267,14 +267,20 @@ def _unknown(module: Module, space: Space, name: syntax.Name, findings: Findings
             fixes=[replacing(name.span, f"{behind}.{name.text}")],
         )
     elif not _wrong_kind(module, space, name, findings):
-        findings.unknown(
-            "RW101",
-            f"there is no {space.value} `{name.text}`",
-            name.text,
-            name.span,
-            [*bound, *module.candidates(space)],
-            other=_where_from(space, name.text),
-        )
+        _nowhere(module, space, name, findings, bound)
+
+
+def _nowhere(module: Module, space: Space, name: syntax.Name, findings: Findings, bound: Iterable[str]) -> None:
+    from dsl.meaning.standard import offer  # noqa: PLC0415 - most texts have no unknown name
+
+    message, offered = f"there is no {space.value} `{name.text}`", offer(module, space, name)
+    if offered is not None and offered.exact:
+        findings.error("RW101", message, name.span, help=offered.help, fixes=[offered.fix])
+        return
+    other = offered.help if offered is not None else _where_from(space, name.text)
+    mends = [offered.fix] if offered is not None else []
+    known = [*bound, *module.candidates(space)]
+    findings.unknown("RW101", message, name.text, name.span, known, other=other, mends=mends)
 
 
 def too_early(name: syntax.Name, place: Span, findings: Findings) -> None:
@@ -288,14 +294,10 @@ def too_early(name: syntax.Name, place: Span, findings: Findings) -> None:
     )
 
 
-_STANDARD_NAMES = {
-    Space.VALUE: ("std/http", ("requests", "duration", "success_rate", "error_rate", "latency", "request_rate")),
-    Space.STRATEGY: ("std/strategies", ("canary", "blue_green", "ab_test", "mirrored")),
-}
-
-
 def _where_from(space: Space, name: str) -> str:
-    path, names = _STANDARD_NAMES.get(space, ("", ()))
+    from dsl.meaning.standard import NAMES  # noqa: PLC0415 - most texts have no unknown name
+
+    path, names = NAMES.get(space, ("", ()))
     if name in names:
         return f'`import "{path}"` brings it in'
     words = ("metric", "let") if space is Space.VALUE else (space.value,)
