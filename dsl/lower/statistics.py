@@ -16,9 +16,10 @@ from dsl.meaning.values import Type
 
 
 class Number(NamedTuple):
-    """A parameter that is a number above zero; it may be left out."""
+    """A parameter that is a number above zero, `most` at the most; it may be left out."""
 
     default: float | None
+    most: float | None = None
 
 
 class Share(NamedTuple):
@@ -51,6 +52,8 @@ class Test(NamedTuple):
 
 
 _CONFIDENCE = Share(0.99)
+_MOST_POINTS = 64
+"""As many points as the interpreter keeps of an arm: a check that waits for more would wait for ever."""
 
 TABLE: Mapping[ir.StatisticalTest, Test] = {
     "no_regression": Test(ir.Unit.EVENTS, True, {"confidence": _CONFIDENCE, "ratio": Number(1.0)}),
@@ -75,7 +78,7 @@ TABLE: Mapping[ir.StatisticalTest, Test] = {
             "critical_increase": Number(None),
             "critical_decrease": Number(None),
             "must_have_data": Flag(),
-            "min_points": Number(None),
+            "min_points": Number(None, _MOST_POINTS),
         },
     ),
 }
@@ -252,8 +255,9 @@ def _read(expr: syntax.Expr, name: str, parameter: Parameter, settings: _Setting
                 settings.params[name] = share
         case Number():
             value = typed(expr, Type.NUMBER, frame, what)
-            if value is not None and not value.data > 0:
-                out_of_range(value, expr.span, frame, what=what, bounds="a number above 0")
+            if value is not None and not 0 < value.data <= (parameter.most or value.data):
+                bounds = "a number above 0" + (f", {parameter.most:g} at the most" if parameter.most else "")
+                out_of_range(value, expr.span, frame, what=what, bounds=bounds)
             elif value is not None and (value.data != parameter.default or name in _KEPT):
                 settings.params[name] = value.data
         case Flag():

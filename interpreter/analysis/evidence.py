@@ -55,13 +55,15 @@ class Moment(NamedTuple):
 
 
 class Ruling(NamedTuple):
-    """What a statistical check came to, in words too, and what it keeps. `mounting` holds the next raise of traffic."""
+    """What a statistical check came to, in words too, and what it keeps. `mounting` holds the next raise of traffic;
+    `condemns` says that this result alone ends the rollout, whatever is tolerated."""
 
     truth: Truth
     state: State
     words: str = ""
     values: tuple[tuple[str, str], ...] = ()
     mounting: bool = False
+    condemns: bool = False
 
 
 def number(state: State, name: str) -> float:

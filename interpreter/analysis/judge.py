@@ -13,7 +13,8 @@ decides: abort, fail, error, inconclusive, pass.
 | nobody can tell yet | inconclusive | inconclusive |
 | the provider could not be asked | error | error |
 
-An abort line whose condition is not known does not abort. What is only observed has no effect.
+An abort line whose condition is not known does not abort. A critical result of Kayenta's judge aborts, whatever line it
+stands in. What is only observed has no effect.
 """
 
 from __future__ import annotations
@@ -158,6 +159,8 @@ def _rule(
     for test in prepared.tests:
         ruling = rule(test, look, moment, evidence.get(test.key, {}))
         look.rulings[test.key], look.words[test.key], shown[test.key] = ruling.truth, ruling.words, ruling.values
+        if ruling.condemns:
+            look.condemning.add(test.key)
         if ruling.state:
             evidence[test.key] = ruling.state
         mounting = mounting or (ruling.mounting and test.key in prepared.counting)
@@ -217,7 +220,7 @@ def _outcome(line: Line, truth: Truth, look: Look) -> tuple[Verdict, Verdict, st
         return _unknown(truth)
     if truth is (line.kind != "abort"):
         return PASS, PASS, "; ".join(look.words[key] for key in line.clause.tests) if line.clause.tests else ""
-    verdict = ABORT if line.kind == "abort" else FAIL
+    verdict = ABORT if line.kind == "abort" or not look.condemning.isdisjoint(line.clause.tests) else FAIL
     return verdict, verdict, "; ".join(filter(None, [line.clause.explain(look, truth), *_counts(line, look)]))
 
 

@@ -57,17 +57,18 @@ Truth = bool | Missing
 class Look:
     """All that one check sees: the answers, and the end of their keys.
 
-    `rulings` and `words` are what the statistical checks came to, which are judged first. `seen` remembers what
-    measures came to: each is wanted twice, to decide and to show.
+    `rulings` and `words` are what the statistical checks came to, which are judged first; `condemning` are those that
+    end the rollout alone. `seen` remembers what measures came to: each is wanted twice, to decide and to show.
     """
 
-    __slots__ = ("answers", "rulings", "seen", "suffix", "words")
+    __slots__ = ("answers", "condemning", "rulings", "seen", "suffix", "words")
 
     def __init__(self, answers: Mapping[str, Answer], at_ms: Instant) -> None:
         self.answers = answers
         self.suffix = str(at_ms)
         self.rulings: dict[str, Truth] = {}
         self.words: dict[str, str] = {}
+        self.condemning: set[str] = set()
         self.seen: dict[str, Quantity] = {}
 
 
