@@ -41,6 +41,7 @@ def test_what_nothing_uses(lint: Any, code: str, declaration: str, use: str) -> 
         ({"checks": "let low = 99%; every 1m; tolerate 3 failures; require success_rate >= 99%"}, ["low"]),
         ({"steps": "repeat 2 { let w = 5%; shift to w for 5m }; for x in [10%] { let w = x }; promote"}, ["w"]),
         ({"steps": "if success_rate > 1% { let w = 1% } else { let w = 2%; shift to w for 5m }; promote"}, ["w"]),
+        ({"steps": "for w in [10%] { shift to w for 5m }; let w = 5%; promote"}, ["w"]),
         ({"before": "strategy s { let w = 1%; promote }", "steps": "follow s"}, ["w"]),
     ],
 )
