@@ -83,7 +83,7 @@ def _regex(found: re.Match[str], query: str, words: list[Token]) -> tuple[int, i
     return (
         start,
         end,
-        f"`{found[1]}` is not a regular expression",
+        "this is not a regular expression",
         "mind the brackets, and write `\\\\` for a backslash",
     )
 

@@ -67,6 +67,7 @@ class Mender:
         self.settled.append(self.diagnostics[-1])
         self.closings.append((place, closer, text))
         tokens = driver.automaton.lexer.lex(driver.source).tokens
+        self.patience -= len(tokens)
         for where, kind, mark in self.closings:
             newline = next(number for number, token in enumerate(tokens) if token[2] == where) - 1
             end = tokens[newline - 1][3]

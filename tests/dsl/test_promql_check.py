@@ -28,7 +28,7 @@ I = "{{ interval }}"  # noqa: E741 - short, for the table below
         ("abs(x[1m])", "abs", "`abs` cannot take a stretch of time"),
         ("histogram_quantile(x)", "histogram_quantile", "`histogram_quantile` wants 2 arguments, and has 1"),
         ("topk(x)", "topk", "`topk` wants two arguments: a number, and what it is about"),
-        ('sum(x{a=~"["})', '"["', "`[` is not a regular expression"),
+        ('sum(x{a=~"["})', '"["', "this is not a regular expression"),
         ("x{a=b}", "b", "`b` does not fit among the labels"),
         ('x{a="b}', '"', 'this text is never closed by a `"`'),
         ("rate(sum(x)[1m])", "[", "a stretch of time can only stand behind a plain selector"),
