@@ -18,6 +18,9 @@ from interpreter.providers.prometheus import Prometheus
 from interpreter.providers.provider import Measurement, ProviderError, Sample, Trouble, guarded
 from tests.prometheus.server import RealPrometheus, as_of_now, until
 
+SETTLED_MS = 1000
+"""How long ago is asked about: scrapes that began before then have ended, so that all queries see the same samples."""
+
 MOST_EXTRAPOLATED = 1.2
 """`increase` adds what it thinks was missed before the first sample and after the last one: at most 1.6 intervals to
 the eight or more that there are."""
@@ -84,7 +87,7 @@ async def refusal(prometheus: Prometheus, text: str) -> ProviderError:
 
 
 async def answer(url: str, metric: ir.Metric, arm: ir.Arm = ir.Arm.CANARY) -> state.Answer:
-    """The answer to the machine's question about the metric, over a minute."""
+    """The answer to the machine's question about the metric, over the minute that ended a second ago."""
     program = ir.Program(
         name="shop",
         namespace="test",
@@ -96,7 +99,7 @@ async def answer(url: str, metric: ir.Metric, arm: ir.Arm = ir.Arm.CANARY) -> st
     )
     metrics = Metrics(program, {"prometheus": Prometheus(url)})
     try:
-        return await metrics.answer(state.MetricQuestion("it", arm.value, 60_000, as_of_now("").at_ms))
+        return await metrics.answer(state.MetricQuestion("it", arm.value, 60_000, as_of_now("").at_ms - SETTLED_MS))
     finally:
         await metrics.close()
 
@@ -173,12 +176,12 @@ async def test_a_scraped_series_is_one_number_and_several_are_an_error(
 ) -> None:
     service.depth.labels("mail").set(7)
     service.depth.labels("bills").set(4)
-    await until(asked, "count(depth) == 2")
+    await until(asked, "count(depth offset 1s) == 2")
     url = real_prometheus.url
-    assert await answer(url, number('depth{queue="mail"}')) == state.Value(7.0)
-    assert await answer(url, number("sum(depth)")) == state.Value(11.0)
+    assert await answer(url, number('last_over_time(depth{queue="mail"}[1m])')) == state.Value(7.0)
+    assert await answer(url, number("sum(last_over_time(depth[1m]))")) == state.Value(11.0)
     several = "it: the query gives 2 series, and one is needed: sum over them (bad_query)"
-    assert await answer(url, number("depth")) == state.ErrorAnswer(several)
+    assert await answer(url, number("last_over_time(depth[1m])")) == state.ErrorAnswer(several)
 
 
 async def test_silence_and_nonsense_are_no_numbers(real_prometheus: RealPrometheus) -> None:
@@ -196,8 +199,8 @@ async def test_counts_and_times_over_a_window(
     """300 orders come for the canary while Prometheus looks; what was before them does not count."""
     await until(asked, 'count(orders_total{app="shop"}) == 2')
     service.work("shop", good=270, bad=30)
-    await until(asked, 'sum(orders_total{app="shop"}) == 1300')
-    await until(asked, 'min(count_over_time(orders_total{app="shop"}[1m])) >= 9')
+    await until(asked, 'sum(orders_total{app="shop"} offset 1s) == 1300')
+    await until(asked, 'min(count_over_time(orders_total{app="shop"}[1m] offset 1s)) >= 9')
     url = real_prometheus.url
 
     canary = await answer(url, events())
