@@ -18,6 +18,7 @@ def proxy() -> Iterator[Figure]:
     result = json.loads(done.stdout)
     yield Figure("local proxy adds to a request, median", result["added_median_ms"], "ms", limit=1)
     yield Figure("local proxy adds to a request, p99", result["added_p99_ms"], "ms")
+    yield Figure("local proxy, CPU of a request", result["proxy_cpu_ms_per_request"], "ms")
 
 
 def every() -> Iterator[Figure]:

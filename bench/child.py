@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,11 +30,11 @@ def cost(command: Sequence[str]) -> Cost:
     return Cost(1000 * (usage.ru_utime + usage.ru_stime), usage.ru_maxrss / unit)
 
 
-def typical(command: Sequence[str], times: int) -> Cost:
-    """The median of several runs, after one that fills the disk cache and writes the byte code."""
+def least(command: Sequence[str], times: int) -> Cost:
+    """The least of several runs, after one that fills the disk cache and writes the byte code: what other processes
+    do on the machine only ever adds."""
     cost(command)
-    costs = [cost(command) for _ in range(times)]
-    return Cost(median(each.cpu_ms for each in costs), median(each.peak_mb for each in costs))
+    return min(cost(command) for _ in range(times))
 
 
 def rollway(*arguments: str) -> list[str]:

@@ -37,7 +37,8 @@ from interpreter.state import (
     Value,
 )
 
-SECONDS = 2.0
+SECONDS = 0.3
+ROUNDS = 8
 MOST_CALLS = 10_000
 MONDAY_NOON = int(datetime(2026, 6, 1, 12, tzinfo=UTC).timestamp() * 1000)
 VALUES: Mapping[Unit, float] = {Unit.PERCENT: 90.0, Unit.RATIO: 0.0, Unit.RATE: 50.0, Unit.COUNT: 10.0}
@@ -85,7 +86,11 @@ def recording(program: Program) -> dict[str, list[Call]]:
 
 
 def rate(program: Program, calls: list[Call]) -> float:
-    """Calls a second, of CPU time."""
+    """Calls a second of CPU time, in the best of several rounds."""
+    return max(one_round(program, calls) for _ in range(ROUNDS))
+
+
+def one_round(program: Program, calls: list[Call]) -> float:
     done, began = 0, time.process_time()
     while time.process_time() - began < SECONDS:
         for state, inputs, now in calls:
