@@ -131,7 +131,6 @@ def _count(turn: Turn, analysis: Analysis, record: CheckRecord, *, holds_raise: 
     verdict = record.verdict
     match verdict:
         case Verdict.PASS:
-            turn.be_bold()
             count_check(turn, analysis.tolerate, passed=True, why="")
             if holds_raise:
                 turn.event("EvidenceMounting", f"traffic stays: {explain(record, Verdict.PASS)}")

@@ -56,6 +56,7 @@ HANDLERS: Mapping[Phase, Callable[[Turn], bool]] = {
     Phase.TERMINATED: terminated,
 }
 
+_UNDER_WAY = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROMOTING})
 _MOST_LOOKS = 100
 _MOST_ATTEMPTS = 2
 _FULL = CanaryScale("full")
@@ -96,14 +97,16 @@ def _look(turn: Turn) -> None:
 def _compare_notes(turn: Turn) -> None:
     """After a restart: less traffic on the canary than was written down means that the last decision, to take traffic
     away, was lost with the process that made it (or that a person did it). It is made again from the same questions;
-    until then nothing is given back. A raise that was written and not yet done stands at a `route`, and is done."""
+    until a step decides on a routing, nothing is given back. A raise that was written and not yet done stands at a
+    `route`, and is done."""
     run, seen, wanted = turn.run, turn.inputs.routing, turn.state.routing
-    if run is None or seen is None or turn.state.phase not in (Phase.PROGRESSING, Phase.WAITING_PROMOTION):
+    if run is None or seen is None or turn.state.phase not in _UNDER_WAY:
         return
     pc, code = run.cursor.pc, turn.program.code
-    if 0 <= pc < len(code) and code[pc].op != "route" and seen != wanted and reduced(seen, wanted) == seen:
+    to_be_raised = pc < len(code) and code[pc].op == "route"
+    if pc >= 0 and not to_be_raised and seen != wanted and reduced(seen, wanted) == seen:
         turn.set(caution=seen)
-        turn.event("TrafficFoundLower", f"canary weight {seen.weight:g}% stays until a check has passed", warning=True)
+        turn.event("TrafficFoundLower", f"canary weight {seen.weight:g}% stays until the next step", warning=True)
 
 
 # --- actions and their results ----------------------------------------------------------------------------------

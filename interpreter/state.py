@@ -447,8 +447,8 @@ class State:
     `primary` is the revision that the primary runs or is being brought to; `known` the promoted ones, newest first.
     `clock_ms` is the machine's own time: it never goes back, whatever the wall clock does. `reason` says in words what
     is being waited for. `caution` is set when a restart finds less traffic on the canary than `routing` says: so much,
-    and no more, until a check has passed. `outbox` holds actions whose results have not been seen. `signals_seen` are
-    the ids of signals that have been acted on, `emitted` numbers what goes out.
+    and no more, until a step decides on a routing. `outbox` holds actions whose results have not been seen.
+    `signals_seen` are the ids of signals that have been acted on, `emitted` numbers what goes out.
     """
 
     phase: Phase = Phase.INITIALIZING

@@ -95,16 +95,10 @@ class Turn:
         """Begin the instruction at `pc`, with nothing remembered of the last one."""
         self.set_run(cursor=Cursor(pc=pc, since_ms=self.clock))
         self.because("")
-        self.be_bold()
 
     def reroute(self, routing: Routing) -> None:
         """Decide on a routing."""
         self.set(routing=routing, caution=None)
-
-    def be_bold(self) -> None:
-        """The routing decided on may be had in full again."""
-        if self.state.caution is not None:
-            self.set(caution=None)
 
     def enter(self, phase: Phase, reason: str = "") -> None:
         """Change the phase, along the table and not otherwise."""

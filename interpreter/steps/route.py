@@ -20,7 +20,7 @@ from interpreter.turn import Turn
 
 def step(turn: Turn, op: RouteOp) -> int | None:
     wanted = changed(turn.state.routing, op)
-    if wanted != turn.state.routing and not _may(turn, wanted):
+    if (wanted != turn.state.routing or turn.state.caution is not None) and not _may(turn, wanted):
         return None
     if turn.inputs.routing != wanted:
         _await_data_plane(turn)
@@ -52,7 +52,8 @@ def changed(routing: Routing, op: RouteOp) -> Routing:
 
 def _may(turn: Turn, wanted: Routing) -> bool:
     """Set the routing, if it may be set now."""
-    if reduced(turn.state.routing, wanted) != wanted and not _raise_allowed(turn, wanted):
+    held = turn.state.caution or turn.state.routing
+    if reduced(held, wanted) != wanted and not _raise_allowed(turn, wanted):
         return False
     turn.reroute(wanted)
     turn.set_cursor(since_ms=turn.clock)

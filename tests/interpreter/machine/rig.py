@@ -67,6 +67,8 @@ class Rig:
         self.gates: dict[str, bool] = {}
         self.webhooks: dict[str, ActionResult] = {}
         self.signals: list[Signal] = []
+        self.born = self.now
+        self.looks_every_ms: int | None = None
         self.suspended = False
         self.deleted = False
         self.finished: dict[str, bool] = {}
@@ -89,6 +91,8 @@ class Rig:
     def begin(self, revision: str = "v2") -> Rig:
         """Initialise, then bring a new revision."""
         self.settle()
+        if self.looks_every_ms is not None:
+            self.go(10)
         self.revision = revision
         self.settle()
         return self
@@ -97,6 +101,10 @@ class Rig:
         """Let time pass, waking whenever the machine wants to be woken."""
         end = self.now + int(seconds * 1000)
         self.settle()
+        looks = self.looks_every_ms
+        while looks is not None and self.now < min(end, self.born + 20_000):  # while things wake up
+            self.now += looks
+            self.settle()
         while self.step is not None and self.step.wake_at_ms is not None and self.step.wake_at_ms <= end:
             self.now = max(self.now, self.step.wake_at_ms)
             before = (self.now, self.state)
@@ -156,6 +164,7 @@ class Rig:
             self.crash_again = False
             self.results = {}
             self.restarted = True
+            self.born = self.now
             self.state = decode(self.persisted)
             return True
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from dsl import ir
-from interpreter.state import Routing, State
+from interpreter.state import Readiness, Routing, State
 from interpreter.state_json import decode
 from tests.interpreter.machine.rig import HEALTH, HOLD, MINUTE, SLO, Rig, program, ramp
 
@@ -55,11 +55,25 @@ def panicking(rig: Rig) -> None:
     rig.gates["panic"] = True
 
 
+def slow_to_wake(rig: Rig) -> None:
+    """After a start nothing is ready for five seconds: the workloads died with the process that ran them."""
+    healthy(rig)
+    rig.looks_every_ms = 2500
+    rig.ready = lambda question: Readiness(rig.now - rig.born >= 5000, "starting")
+
+
+def slow_and_failing(rig: Rig) -> None:
+    slow_to_wake(rig)
+    failing(rig)
+
+
 POLICIES: dict[str, tuple[ir.Program, Callable[[Rig], None]]] = {
     "everything": (EVERYTHING, healthy),
     "everything, failing": (EVERYTHING, failing),
     "everything, panicking": (EVERYTHING, panicking),
     "ramp": (ramp(10, 20), healthy),
+    "ramp, slow to wake": (ramp(10, 20), slow_to_wake),
+    "ramp, slow to wake, failing": (ramp(10, 20), slow_and_failing),
     "ramp with a slow end": (ramp(10, scale_down_delay_ms=20_000), failing),
 }
 
@@ -68,7 +82,10 @@ def run(policy: ir.Program, scenario: Callable[[Rig], None], crash_after: int | 
     rig = Rig(policy)
     rig.crash_after = crash_after
     scenario(rig)
-    return rig.begin().go(900)
+    rig.begin()
+    for _ in range(9):
+        rig.go(100)
+    return rig
 
 
 def end(state: State) -> object:
