@@ -4,25 +4,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator
-from typing import assert_never
 
-from dsl.ir import (
-    AllOf,
-    AnyOf,
-    Arith,
-    Between,
-    Check,
-    Compare,
-    Condition,
-    Const,
-    Expr,
-    Func,
-    Limit,
-    Measure,
-    NotOf,
-    Program,
-    Statistical,
-)
+from dsl.ir import Check, Condition, Expr, Limit, Measure, Program, Statistical, walk
 from interpreter.durations import duration
 from interpreter.turn import Turn
 
@@ -111,28 +94,4 @@ def _metrics_used(program: Program) -> frozenset[str]:
 
 def _metrics_in(condition: Condition | Expr) -> Iterator[str]:
     """Every metric that a condition speaks of by name."""
-    match condition:
-        case Measure(metric=name):
-            yield name
-        case Statistical(metric=name, expr=expr):
-            yield name
-            if expr is not None:
-                yield from _metrics_in(expr)
-        case Compare(left=left, right=right):
-            yield from _metrics_in(left)
-            yield from _metrics_in(right)
-        case Between(value=value, low=low, high=high):
-            for bound in (value, low, high):
-                yield from _metrics_in(bound)
-        case AllOf(conditions=parts) | AnyOf(conditions=parts):
-            for part in parts:
-                yield from _metrics_in(part)
-        case NotOf(condition=inner):
-            yield from _metrics_in(inner)
-        case Arith(operands=operands) | Func(args=operands):
-            for operand in operands:
-                yield from _metrics_in(operand)
-        case Const():
-            return
-        case _:
-            assert_never(condition)
+    return (node.metric for node in walk(condition) if isinstance(node, Measure | Statistical))

@@ -62,6 +62,7 @@ from dsl.ir.program import (
     WorkloadRef,
 )
 from dsl.ir.tests import ExpectBound, ExpectOutcome, GivenEvent, GivenMetric, TestCase
+from dsl.ir.traversal import walk
 
 __all__ = [
     "BASE_SCALE",
@@ -121,4 +122,5 @@ __all__ = [
     "Webhook",
     "Window",
     "WorkloadRef",
+    "walk",
 ]

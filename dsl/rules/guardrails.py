@@ -184,7 +184,7 @@ def _same(metric: str, other: str) -> bool:
 def judged_metrics(program: ir.Program) -> set[str]:
     """The metrics that checks in use can stop the rollout by, and those that they are made of."""
     names = [op.analysis for op in program.code if isinstance(op, ir.HoldOp) and op.analysis is not None]
-    stack: list[object] = [
+    todo: list[ir.Condition | ir.Expr] = [
         check.condition
         for name in dict.fromkeys(names)
         if name in program.analyses
@@ -192,26 +192,10 @@ def judged_metrics(program: ir.Program) -> set[str]:
         if isinstance(check, ir.Check) and check.kind != "observe"
     ]
     used: set[str] = set()
-    while stack:
-        node = stack.pop()
-        match node:
-            case ir.Measure() | ir.Statistical():
-                if node.metric not in used:
-                    used.add(node.metric)
-                    metric = program.metrics.get(node.metric)
-                    stack += [metric.expr] if metric is not None and metric.expr is not None else []
-            case ir.Compare():
-                stack += (node.left, node.right)
-            case ir.Between():
-                stack += (node.value, node.low, node.high)
-            case ir.AllOf() | ir.AnyOf():
-                stack += node.conditions
-            case ir.NotOf():
-                stack.append(node.condition)
-            case ir.Arith():
-                stack += node.operands
-            case ir.Func():
-                stack += node.args
-            case _:
-                pass
+    while todo:
+        for node in ir.walk(todo.pop()):
+            if isinstance(node, ir.Measure | ir.Statistical) and node.metric not in used:
+                used.add(node.metric)
+                metric = program.metrics.get(node.metric)
+                todo += [metric.expr] if metric is not None and metric.expr is not None else []
     return used

@@ -101,29 +101,10 @@ def _nothing_to_compare(
 
 def asks(condition: ir.Condition, arm: ir.Arm) -> bool:
     """Whether a condition looks at an arm."""
-    stack: list[object] = [condition]
-    while stack:
-        node = stack.pop()
-        match node:
-            case ir.Measure(arm=asked) if asked is arm:
-                return True
-            case ir.Statistical(against=asked) if asked is arm:
-                return True
-            case ir.Compare():
-                stack += (node.left, node.right)
-            case ir.Between():
-                stack += (node.value, node.low, node.high)
-            case ir.AllOf() | ir.AnyOf():
-                stack += node.conditions
-            case ir.NotOf():
-                stack.append(node.condition)
-            case ir.Arith():
-                stack += node.operands
-            case ir.Func():
-                stack += node.args
-            case _:
-                pass
-    return False
+    return any(
+        (isinstance(node, ir.Measure) and node.arm is arm) or (isinstance(node, ir.Statistical) and node.against is arm)
+        for node in ir.walk(condition)
+    )
 
 
 def _uneven(context: Context, ramp: syntax.Ramp) -> Iterator[Diagnostic]:

@@ -71,26 +71,8 @@ def _since_route(program: ir.Program) -> dict[int, int | None]:
 
 def _windows(check: ir.Check | ir.CallCheck | ir.GateCheck) -> Iterator[int]:
     """The windows of the canary's measures in a check."""
-    stack: list[object] = [check.condition] if isinstance(check, ir.Check) else []
-    while stack:
-        node = stack.pop()
-        match node:
-            case ir.Measure():
-                yield node.window_ms
-            case ir.Compare():
-                stack += (node.left, node.right)
-            case ir.Between():
-                stack += (node.value, node.low, node.high)
-            case ir.AllOf() | ir.AnyOf():
-                stack += node.conditions
-            case ir.NotOf():
-                stack.append(node.condition)
-            case ir.Arith():
-                stack += node.operands
-            case ir.Func():
-                stack += node.args
-            case _:
-                pass
+    if isinstance(check, ir.Check):
+        yield from (node.window_ms for node in ir.walk(check.condition) if isinstance(node, ir.Measure))
 
 
 def _too_long(context: Context, place: Span, window: int, step: int) -> Diagnostic:
