@@ -32,6 +32,9 @@ def command(
     rollout: Annotated[str | None, Option("--rollout", "Which of several rollouts.", "NAME")] = None,
     replicas: Annotated[int, Option("--replicas", "Processes of a revision at full scale.", "N")] = 1,
     prometheus: Annotated[str | None, Option("--prometheus", "Ask this Prometheus for metrics.", "URL")] = None,
+    metrics_port: Annotated[
+        int, Option("--metrics-port", "Where `/metrics` listens on this machine; 0 is any.", "PORT")
+    ] = 0,
     health: Annotated[str, Option("--health", "The path that says whether a process is well.", "PATH")] = "/healthz",
     once: Annotated[bool, Option("--once", "End when the rollout has ended, and say by the exit code how.")] = False,
 ) -> int:
@@ -66,6 +69,7 @@ def command(
         raise Stop(f"there are several rollouts, {names}: choose one with --rollout")
     program = chosen[0][1].program
     settings = _settings(program, primary, canary, listen, folder, replicas, prometheus, health)
+    settings = settings._replace(metrics_port=metrics_port)
     return asyncio.run(_run(program, settings, once=once))
 
 

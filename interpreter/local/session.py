@@ -67,6 +67,7 @@ class Settings(NamedTuple):
     prometheus: str | None = None
     health_path: str = "/healthz"
     metric_timeout: float = 10.0
+    metrics_port: int = 0
 
 
 @asynccontextmanager
@@ -309,7 +310,7 @@ async def _made(stack: AsyncExitStack, program: Program, settings: Settings) -> 
     answers = Answers(program, Counters(metering, upstreams), settings.prometheus, settings.metric_timeout)
     stack.push_async_callback(answers.close)
     caller = await stack.enter_async_context(Caller())
-    metrics_url = f"http://127.0.0.1:{await admin.start()}/metrics"
+    metrics_url = f"http://127.0.0.1:{await _started(admin, settings.metrics_port)}/metrics"
     url = "http://{}:{}/".format(*taken.getsockname()[:2])
     return Parts(taken, url, metrics_url, metering, upstreams, proxy, workloads, answers, caller, changes)
 
@@ -322,6 +323,15 @@ def _desired(arranged: dict[str, Any], state: State) -> Desired:
 def _under_way(state: State) -> bool:
     run = state.run
     return state.phase not in (*AT_REST, Phase.INITIALIZING) or (run is not None and run.stage.value != "over")
+
+
+async def _started(admin: Admin, port: int) -> int:
+    """The port of the metrics page. Raises `SessionError`."""
+    try:
+        return await admin.start(port)
+    except (OSError, OverflowError) as error:
+        why = error if isinstance(error, OSError) else OSError(0, "ports are from 0 to 65535")
+        raise SessionError(_unbound(f"127.0.0.1:{port}", why).replace("--listen", "--metrics-port")) from error
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -143,6 +143,12 @@ def test_a_port_in_use_and_a_folder_in_use_say_what_to_do(run: Run) -> None:
         code, said = run.line(*line, "--listen", where)
     assert code == 2
     assert said == f"rollway: the port of {where} is in use: stop what listens there, or give another with --listen\n"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, said = run.line(*line, "--listen", "127.0.0.1:0", "--metrics-port", str(port))
+    assert code == 2
+    assert f"the port of 127.0.0.1:{port} is in use" in said
+    assert said.endswith("or give another with --metrics-port\n")
     run.start()
     run.until(lambda seen: seen["phase"] == "Initialized")
     code, said = run.line(*line, "--listen", "127.0.0.1:0")
