@@ -129,6 +129,11 @@ def _whole(metrics: Verdict, side: tuple[CheckResult, ...]) -> Verdict:
 
 def _count(turn: Turn, analysis: Analysis, record: CheckRecord, *, holds_raise: bool) -> Verdict:
     verdict = record.verdict
+    if turn.state.caution is not None and verdict in (Verdict.INCONCLUSIVE, Verdict.ERROR):
+        # What was decided before the restart cannot be found out again, for the canary has lost its traffic by it.
+        why = f"traffic was found taken off the canary, which cannot be judged without it: {explain(record, verdict)}"
+        count_check(turn, analysis.tolerate, passed=False, why=why)
+        return Verdict.FAIL
     match verdict:
         case Verdict.PASS:
             count_check(turn, analysis.tolerate, passed=True, why="")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from interpreter.state import State
+from interpreter.state import Routing, State
 
 
 class StateError(ValueError):
@@ -18,9 +19,24 @@ def _adapter() -> TypeAdapter[State]:
     return TypeAdapter(State)
 
 
+@cache
+def _routings() -> TypeAdapter[Routing]:
+    return TypeAdapter(Routing)
+
+
 def encode(state: State) -> str:
     """One line of JSON; what is not set is left out."""
     return _adapter().dump_json(state, exclude_none=True).decode()
+
+
+def routing_to_data(routing: Routing) -> Any:
+    """A routing as plain JSON data."""
+    return _routings().dump_python(routing, mode="json", exclude_none=True)
+
+
+def routing_from_data(data: object) -> Routing:
+    """The routing in what `routing_to_data` gave."""
+    return _routings().validate_python(data)
 
 
 def decode(text: str | bytes) -> State:

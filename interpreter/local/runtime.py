@@ -111,6 +111,7 @@ class LocalRuntime:
 
     def _note(self, routing: Routing) -> None:
         """For the record; a restart that puts the same routing in force again is no change."""
+        self._journal.note("routing", state_json.routing_to_data(routing))
         noted = [routing.weight, routing.mirror, bool(routing.matches)]
         before = self._journal.all("weight")
         if noted != (before[-1][1:] if before else [0.0, 0.0, False]):

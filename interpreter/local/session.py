@@ -1,7 +1,7 @@
 """One run of `rollway run --local`, from its folder to its end.
 
 Opening: take the folder's lock, read the journal, take up what the command line says, take the port. If the journal
-has a rollout in it, its processes are started first, the routing of the last written state is put in force, and only
+has a rollout in it, its processes are started first, the routing that was last in force is put in force, and only
 then does the proxy listen: a restart must not blame the canary for requests that it could not have answered. A rollout
 that is under way keeps the policy that it began with, even if the file says something else by now.
 
@@ -42,7 +42,7 @@ from interpreter.local.upstreams import ARMS, Upstreams
 from interpreter.local.workloads import Workloads
 from interpreter.local.world import World
 from interpreter.phases import AT_REST
-from interpreter.state import CanaryScale, Desired, Phase, State
+from interpreter.state import CanaryScale, Desired, Phase, Routing, State
 from interpreter.webhooks import Caller
 
 INBOX_EVERY_S = 0.1
@@ -225,7 +225,12 @@ class Session:
                     await self.parts.changes.until(self._all_up)
             except TimeoutError:
                 self.event(_now_ms(), "SlowRestart", "not every process is up again; going on without", warning=True)
-        await self._runtime.reroute(self.state.routing)
+        await self._runtime.reroute(self._last_routing())
+
+    def _last_routing(self) -> Routing:
+        """What the proxy did when the process died, which may be less than the state says: a reduction comes first."""
+        noted = self.journal.last("routing")
+        return self.state.routing if noted is None else state_json.routing_from_data(noted)
 
     def _all_up(self) -> bool:
         done = (Stage.READY, Stage.GIVEN_UP)

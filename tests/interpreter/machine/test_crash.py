@@ -12,9 +12,9 @@ from dataclasses import replace
 import pytest
 
 from dsl import ir
-from interpreter.state import Readiness, Routing, State
+from interpreter.state import NoDataAnswer, Phase, Readiness, Routing, State
 from interpreter.state_json import decode
-from tests.interpreter.machine.rig import HEALTH, HOLD, MINUTE, SLO, Rig, program, ramp
+from tests.interpreter.machine.rig import HEALTH, HOLD, METRICS, MINUTE, SLO, Rig, program, ramp
 
 HOOK = {"hook": ir.Webhook("http://hook")}
 CHANNELS = {"audit": ir.Channel("webhook", "http://audit")}
@@ -118,6 +118,27 @@ def test_two_crashes_send_no_message_three_times() -> None:
         rig.begin().go(900)
         sent = [message.key for message in rig.messages]
         assert max(sent.count(key) for key in set(sent)) <= 2
+
+
+def test_traffic_found_lower_stays_so_until_a_step_decides() -> None:
+    rig = Rig(ramp(10, 20, 40)).begin().go(60)
+    rig.routing, rig.restarted, rig.results = Routing(weight=3), True, {}
+    rig.go(59)
+    assert rig.event("TrafficFoundLower").message == "canary weight 3% stays until the next step"
+    assert rig.routing == Routing(weight=3)
+    rig.go(1)
+    assert rig.routing == Routing(weight=40)
+
+
+def test_a_canary_that_lost_its_traffic_and_cannot_be_judged_does_not_wait_for_ever() -> None:
+    """The decision to take the traffic away was lost with the process, and so was what it was made from."""
+    rig = Rig(ramp(10, 20, metrics={**METRICS, "requests": replace(METRICS["requests"], no_data=ir.NoData.HOLD)}))
+    rig.begin()
+    rig.routing, rig.restarted, rig.results = Routing(), True, {}
+    rig.metric = lambda question: NoDataAnswer()
+    rig.go(180)
+    assert (rig.is_in(Phase.FAILED), rig.routing) == (True, Routing())
+    assert "traffic was found taken off the canary" in rig.run.reason
 
 
 def test_traffic_is_never_raised_before_the_state_that_raises_it_is_written() -> None:
