@@ -343,7 +343,8 @@ def _bound(host: str, port: int) -> socket.socket:
     """The port, taken but not yet open to anybody. Raises `SessionError`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     taken = socket.socket(family)
-    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if port:  # any port must be one that nobody has; with this option two may be given the same before they listen
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         taken.bind((host, port))
     except OSError as error:
