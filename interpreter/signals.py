@@ -36,6 +36,8 @@ def identity(signal: Signal) -> str:
 
 def take(turn: Turn, verb: Literal["approve", "abort", "promote", "retry", "pause", "resume"]) -> Signal | None:
     """The first standing signal of this kind that speaks of this run and has not been acted on; it then has been."""
+    if not turn.inputs.signals:
+        return None
     for signal in turn.inputs.signals:
         if signal.verb == verb and _is_for_us(turn, signal) and identity(signal) not in turn.state.signals_seen:
             _mark(turn, signal)

@@ -69,7 +69,10 @@ class Turn:
 
     @property
     def cursor(self) -> Cursor:
-        return self.running.cursor
+        """Where the run under way stands. Asked so often that it does not go through `running`."""
+        if self.run is None:
+            raise MachineBug("no run under way")
+        return self.run.cursor
 
     @property
     def running(self) -> Run:

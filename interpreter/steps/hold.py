@@ -23,9 +23,9 @@ def step(turn: Turn, op: HoldOp) -> int | None:
         _begin(turn, op, analysis)
     if not _over(turn, op):
         _check(turn, op, analysis)
-    if turn.running.stage is not Stage.RUNNING:
-        return None
-    return turn.cursor.pc + 1 if _over(turn, op) else None
+        if turn.running.stage is not Stage.RUNNING or not _over(turn, op):
+            return None
+    return turn.cursor.pc + 1
 
 
 def _begin(turn: Turn, op: HoldOp, analysis: Analysis) -> None:
