@@ -181,7 +181,7 @@ def count_check(turn: Turn, tolerate: Tolerance, *, passed: bool, why: str) -> N
         return
     turn.event("CheckFailed", why, warning=True)
     if _too_many(tolerate, turn.running.failed_checks, recent):
-        roll_back(turn, f"{_allowance(tolerate)}; the last: {why}")
+        roll_back(turn, f"{allowance(tolerate)}; the last: {why}")
 
 
 def _too_many(tolerate: Tolerance, failed: int, recent: tuple[bool, ...]) -> bool:
@@ -195,9 +195,10 @@ def _too_many(tolerate: Tolerance, failed: int, recent: tuple[bool, ...]) -> boo
             return recent[-tolerate.window :].count(False) >= limit
 
 
-def _allowance(tolerate: Tolerance) -> str:
+def allowance(tolerate: Tolerance, noun: str = "failed check") -> str:
+    """How many are too many, in words: `3 failed checks in a row`."""
     count = max(1, tolerate.count)
-    words = f"{count} failed check{'s' if count > 1 else ''}"
+    words = f"{count} {noun}{'' if count == 1 else 's'}"
     match tolerate.mode:
         case "total":
             return words

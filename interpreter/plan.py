@@ -27,9 +27,9 @@ from dsl.ir import (
     RollbackOp,
     RouteOp,
     ScaleOp,
-    Tolerance,
     WaitOp,
 )
+from interpreter.checks import allowance
 from interpreter.plan_times import (
     Span,
     allowed_at,
@@ -204,9 +204,9 @@ def _ended_by(program: Program, index: int) -> Iterator[str]:
         case HoldOp() if op.analysis is not None:
             analysis = program.analyses[op.analysis]
             if any(not isinstance(check, GateCheck) and check.kind in ("require", "call") for check in analysis.checks):
-                yield _plural(analysis.tolerate, "failed check")
+                yield allowance(analysis.tolerate, "failed check")
         case CallOp():
-            yield _plural(tolerance(program, op.analysis), "refusal")
+            yield allowance(tolerance(program, op.analysis), "refusal")
         case WaitOp() if op.within_ms is not None and op.otherwise == "rollback":
             yield f"no {_subject(op)} in time"
         case ScaleOp():
@@ -231,18 +231,6 @@ def aborts(analysis: Analysis) -> Iterator[str]:
                 yield f"gate `{check.gate}` opens"
             case _:
                 continue
-
-
-def _plural(tolerate: Tolerance, noun: str) -> str:
-    count = max(1, tolerate.count)
-    words = f"{count} {noun}{'' if count == 1 else 's'}"
-    match tolerate.mode:
-        case "total":
-            return words
-        case "consecutive":
-            return f"{words} in a row"
-        case "window":
-            return f"{words} in {tolerate.window}"
 
 
 def _arms(program: Program) -> tuple[list[int], list[str]]:

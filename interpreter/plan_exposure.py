@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dsl import flow
-from dsl.ir import AllOf, AnyOf, Check, Condition, HoldOp, NotOf, Program, PromoteOp, RollbackOp, Statistical
+from dsl.ir import Check, Condition, HoldOp, Program, PromoteOp, RollbackOp, Statistical, walk
 from interpreter.analysis.judge import questions
 from interpreter.plan import Plan, PlannedStep
 
@@ -110,12 +110,4 @@ def notice(program: Program, name: str, *, at_once: bool = False) -> Notice:
 
 def gathers(condition: Condition) -> bool:
     """Whether a condition stands on evidence that is gathered over several checks."""
-    match condition:
-        case Statistical():
-            return True
-        case NotOf():
-            return gathers(condition.condition)
-        case AllOf() | AnyOf():
-            return any(gathers(part) for part in condition.conditions)
-        case _:
-            return False
+    return any(isinstance(part, Statistical) for part in walk(condition))
