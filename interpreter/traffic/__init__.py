@@ -1,0 +1,1 @@
+"""Traffic providers: one file each, pure, listed in `interpreter.traffic.registry`."""
