@@ -73,7 +73,8 @@ def _nothing(name: str) -> None:
 class Driver:
     """Runs one rollout. `state` is what was last persisted (or a new `State()`).
 
-    `boundary` is called with a name between any two effects: tests kill the process there.
+    `boundary` is called with a name between any two effects: tests kill the process there. `on_wake` is called when a
+    task has ended, for those who do not use `run` but call `pass_once` when there is reason to.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Driver:
         state: State,
         *,
         boundary: Callable[[str], None] | None = None,
+        on_wake: Callable[[], None] | None = None,
     ) -> None:
         self.program = program
         self.runtime = runtime
@@ -93,6 +95,7 @@ class Driver:
         self._results: dict[str, ActionResult] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
+        self._on_wake = on_wake
         self._restarted = True
 
     def wake(self) -> None:
@@ -111,7 +114,7 @@ class Driver:
                     return self.state
                 await self._sleep(step.wake_at_ms)
         finally:
-            await self._cancel_tasks()
+            await self.close()
 
     async def pass_once(self) -> tuple[Step, bool]:
         """One pass; whether it changed anything, so that another should follow at once."""
@@ -174,6 +177,8 @@ class Driver:
         if task is not None and not task.cancelled():
             task.result()
         self._woken.set()
+        if self._on_wake is not None:
+            self._on_wake()
 
     async def _answer(self, question: MetricQuestion | GateQuestion) -> None:
         try:
@@ -207,7 +212,8 @@ class Driver:
         except TimeoutError:
             return
 
-    async def _cancel_tasks(self) -> None:
+    async def close(self) -> None:
+        """Cancel what is still out."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()

@@ -50,16 +50,16 @@ def effects(previous: State, step: Step, seen: Routing | None) -> tuple[Effect, 
 
     `previous` is the state last written; `seen` is the routing that the data plane has, None if that is not known.
     """
-    wanted = step.desired.routing
+    wanted = step.desired.routing if step.desired.primary_up else seen
     todo: list[Effect] = []
-    if seen is not None:
+    if seen is not None and wanted is not None:
         safe = reduced(seen, wanted)
         if safe != seen:
             todo.append(Reroute(safe))
             seen = safe
     if _differs(previous, step.state):
         todo.append(Persist(step.state))
-    if seen != wanted:
+    if wanted is not None and seen != wanted:
         todo.append(Reroute(wanted))
     todo.append(Arrange(step.desired))
     todo.extend(Perform(action) for action in step.actions)

@@ -22,6 +22,7 @@ _GATE_EVERY_MS = 10_000
 
 def initializing(turn: Turn) -> bool:
     """Bring the primary up beside the target; once it is ready the routes lead to it, and only then the target goes."""
+    turn.primary_up = False
     revision = turn.inputs.revision
     if revision is None:
         turn.because(f"waiting for {turn.program.target.kind} `{turn.program.target.name}` to exist")
@@ -33,6 +34,7 @@ def initializing(turn: Turn) -> bool:
         why = f": {ready.reason}" if ready and ready.reason else ""
         turn.because(f"waiting for the primary to be ready{why}")
         return False
+    turn.primary_up = True
     if turn.inputs.routing != HOME:
         turn.because("waiting for the data plane to send all traffic to the primary")
         return False

@@ -25,7 +25,7 @@ from interpreter.life import initializing, resting, terminated, terminating, wai
 from interpreter.progress import progressing
 from interpreter.promotion import finalising, promoting
 from interpreter.routing import reduced
-from interpreter.signals import ignore_strangers
+from interpreter.signals import forget_taken_back, ignore_strangers
 from interpreter.state import (
     Action,
     CallAction,
@@ -81,6 +81,7 @@ def advance(program: Program, state: State, inputs: Inputs, now: Instant) -> Ste
     else:
         if state.reason == _SUSPENDED:
             turn.because("")
+        forget_taken_back(turn)
         if inputs.signals:
             ignore_strangers(turn)
         _look(turn)
@@ -168,7 +169,7 @@ def _desired(turn: Turn, state: State) -> Desired:
     if state.caution is not None:
         routing = reduced(state.caution, routing)
     if phase is Phase.INITIALIZING:
-        return Desired(routing, state.primary, state.primary, _FULL)
+        return Desired(routing, state.primary, state.primary, _FULL, primary_up=turn.primary_up)
     if phase in (Phase.TERMINATING, Phase.TERMINATED):
         released = phase is Phase.TERMINATED and turn.program.revert_on_delete
         return Desired(routing, state.primary, turn.inputs.revision, state.canary_scale, released=released)

@@ -34,6 +34,15 @@ def identity(signal: Signal) -> str:
     return signal.id or f"{signal.verb}:{signal.revision}:{step}:{signal.who}"
 
 
+def forget_taken_back(turn: Turn) -> None:
+    """A signal that has been acted on and no longer stands is forgotten, so that the same can be given once more."""
+    if turn.state.signals_seen:
+        standing = {identity(signal) for signal in turn.inputs.signals}
+        still = tuple(seen for seen in turn.state.signals_seen if seen in standing)
+        if still != turn.state.signals_seen:
+            turn.set(signals_seen=still)
+
+
 def take(turn: Turn, verb: Literal["approve", "abort", "promote", "retry", "pause", "resume"]) -> Signal | None:
     """The first standing signal of this kind that speaks of this run and has not been acted on; it then has been."""
     if not turn.inputs.signals:

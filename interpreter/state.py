@@ -87,8 +87,9 @@ class Desired:
 
     `primary` and `canary` are revisions (`canary` is None while none is to run; `canary_scale` is then `off`).
     `baseline` asks for a fresh copy of the primary's revision at the canary's size. `released` is set when the
-    rollout is
-    being deleted with `on delete revert`: the target gets back its replicas and the user's objects their original form.
+    rollout is being deleted with `on delete revert`: the target gets back its replicas and the user's objects their
+    original form. `primary_up` is false until the primary has been ready for the first time: until then the data plane
+    is to be left as it is, for what would be sent to the primary would be lost.
     """
 
     routing: Routing
@@ -97,6 +98,7 @@ class Desired:
     canary_scale: CanaryScale = CanaryScale()
     baseline: bool = False
     released: bool = False
+    primary_up: bool = True
 
 
 # --- questions and answers --------------------------------------------------------------------------------------

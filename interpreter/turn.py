@@ -51,7 +51,7 @@ class MachineBug(AssertionError):
 class Turn:
     """See the module's docstring. `state` and `run` are replaced, never changed in place."""
 
-    __slots__ = ("clock", "inputs", "now", "outbox", "program", "questions", "run", "state", "wake")
+    __slots__ = ("clock", "inputs", "now", "outbox", "primary_up", "program", "questions", "run", "state", "wake")
 
     def __init__(self, program: Program, state: State, inputs: Inputs, now: Instant) -> None:
         self.program = program
@@ -64,6 +64,7 @@ class Turn:
         self.outbox: list[Action] = list(state.outbox)
         self.questions: list[Question] = []
         self.wake: int | None = None
+        self.primary_up = True
 
     # --- the run ----------------------------------------------------------------------------------------------
 

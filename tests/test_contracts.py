@@ -12,7 +12,18 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SHELLS = {"channels", "driver", "http_client", "local", "providers", "simulator", "state_json", "templates", "webhooks"}
+SHELLS = {
+    "channels",
+    "cluster",
+    "driver",
+    "http_client",
+    "local",
+    "providers",
+    "simulator",
+    "state_json",
+    "templates",
+    "webhooks",
+}
 """The parts of the interpreter that may do I/O or start others that do; the rest is pure."""
 
 
