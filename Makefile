@@ -57,12 +57,14 @@ check-policies: $(READY)
 .PHONY: check-generated
 check-generated: $(READY)
 	$(BIN)/python -m grammar.build --check
+	$(BIN)/python -m interpreter.cluster.crds --check
 	@$(BIN)/rollway schema | diff -u crds/program.schema.json - \
 	  || { echo "crds/program.schema.json is not what the code says: run make generate" >&2; exit 1; }
 
 .PHONY: generate
 generate: $(READY) ## write what is generated from the code
 	$(BIN)/python -m grammar.build
+	$(BIN)/python -m interpreter.cluster.crds
 	$(BIN)/rollway schema > crds/program.schema.json
 
 .PHONY: fmt

@@ -1,4 +1,15 @@
-"""What other programs read: JSON Schemas, and the custom resource definitions when the cluster runtime brings them.
+"""What other programs read: the JSON Schema of a Program, and the custom resource definitions of the cluster's interpreter.
 
-Everything here but this text is generated from the code (`make generate`), and checked to be current (`make check`).
+Everything here but this text and the README is generated from the code (`make generate`), and checked to be current
+(`make check`). It is part of the wheel.
 """
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+
+def definitions() -> dict[str, str]:
+    """The custom resource definitions as YAML, one document each, by the name of their file."""
+    found = (path for path in files(__name__).iterdir() if path.name.endswith(".yaml"))
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(found, key=lambda path: path.name)}

@@ -84,7 +84,13 @@ def test_everything_comes_out_of_the_wheel(installed: Installed) -> None:
 
 def test_what_is_not_code_is_in_it(installed: Installed) -> None:
     (site,) = (installed.python.parent.parent / "lib").glob("python3*/site-packages")
-    for path in ("grammar/rollout.lark", "stdlib/std/http.rollout", "dsl/pages/RW203.md", "crds/program.schema.json"):
+    for path in (
+        "grammar/rollout.lark",
+        "stdlib/std/http.rollout",
+        "dsl/pages/RW203.md",
+        "crds/program.schema.json",
+        "crds/rollouts.yaml",
+    ):
         assert (site / path).is_file(), path
 
 
