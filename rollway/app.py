@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from importlib import import_module
+from pathlib import PurePath
 from typing import Annotated, Any
 
 import typer
@@ -80,10 +81,11 @@ def _annotation(annotation: Any) -> Any:
             case Argument(help, metavar, complete):
                 argument = typer.Argument(help=help, metavar=metavar, show_default=False, autocompletion=complete)
                 return Annotated[annotation.__origin__, argument]
-            case Option(name, help, metavar):
+            case Option(name, help, metavar, short):
                 shown = annotation.__origin__ not in (bool, str, str | None)
+                names = (name, short) if short else (name,)
                 return Annotated[
-                    annotation.__origin__, typer.Option(name, help=help, metavar=metavar, show_default=shown)
+                    annotation.__origin__, typer.Option(*names, help=help, metavar=metavar, show_default=shown)
                 ]
     return annotation
 
@@ -127,10 +129,15 @@ def build() -> Any:
     return typer.main.get_command(app)
 
 
+def program_name(executable: str) -> str:
+    """What people write to call this: kubectl finds `kubectl-rollway` for `kubectl rollway`."""
+    return "kubectl rollway" if PurePath(executable).stem == "kubectl-rollway" else "rollway"
+
+
 def run(line: list[str]) -> int:
     """Runs a command line; raises `Stop` for one that is not right."""
     try:
-        code = build().main(args=line, prog_name="rollway", standalone_mode=False)
+        code = build().main(args=line, prog_name=program_name(sys.argv[0]), standalone_mode=False)
     except typer.Abort:
         return ExitCode.INTERRUPTED
     except SystemExit as end:

@@ -24,11 +24,12 @@ class Argument(NamedTuple):
 
 
 class Option(NamedTuple):
-    """`--name value`, or `--name` alone for a bool. A list takes one value each time."""
+    """`--name value`, or `--name` alone for a bool. A list takes one value each time. `short` is `-n` beside it."""
 
     name: str
     help: str
     metavar: str | None = None
+    short: str | None = None
 
 
 Command = Callable[..., Any]

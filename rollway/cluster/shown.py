@@ -1,0 +1,272 @@
+"""What people are shown of a rollout, read from its objects: a `Rollout` or a Flagger `Canary`, and its `RolloutRun`s.
+
+Objects are read leniently. They may be of an older or newer interpreter, or half written by hand, and whoever looks at
+them then wants to see what there is: what is missing, or of another form, is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from dsl.ir import Program
+from interpreter.cluster.names import FLAGGER_API_VERSION, NUMBER, OWNER_KIND, ROLLOUT
+from interpreter.objects import Manifest
+from interpreter.state import CheckRecord, CheckResult, Entry, Instant, Verdict
+
+CANARY = "Canary"
+PROMOTED = "promoted"
+
+
+class Place(NamedTuple):
+    """The step that a rollout is at. `pc` counts from 0; -1 is before the first."""
+
+    pc: int
+    text: str
+    since: Instant | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunShown:
+    """One run. `outcome` is empty while it is under way."""
+
+    name: str
+    number: int
+    revision: str
+    phase: str
+    outcome: str
+    reason: str
+    weight: float
+    place: Place | None
+    failed: int
+    iterations: int
+    started: Instant | None
+    ended: Instant | None
+    log: tuple[Entry, ...]
+    check: CheckRecord | None
+    owner_uid: str
+    program_data: Any
+
+    @property
+    def highest(self) -> float:
+        """The most of the traffic that the canary had, as far back as the record goes."""
+        return max((self.weight, *(entry.weight for entry in self.log)))
+
+    def program(self) -> Program | None:
+        """What the run carries out; None where it is of a form that is not known here."""
+        from dsl import ir_json
+
+        try:
+            return ir_json.from_data(self.program_data)
+        except ir_json.ProgramError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A rollout. `phase` is empty until an interpreter has looked at it; `reason` says what is waited for, or why it
+    is as it is."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    phase: str
+    suspended: bool
+    deleting: bool
+    revision: str
+    primary: str
+    place: Place | None
+    weight: float
+    failed: int
+    iterations: int
+    reason: str
+    created: Instant | None
+    check: CheckRecord | None
+    run: RunShown | None
+
+    @property
+    def spoken(self) -> str:
+        """As the commands take it: a Canary is told from a Rollout by its kind in front."""
+        return f"canary/{self.name}" if self.kind == CANARY else self.name
+
+
+def shown(manifest: Manifest, runs: Iterable[RunShown] = ()) -> Shown:
+    """A rollout from its object, and the runs that may be its own."""
+    metadata, status = _map(manifest.get("metadata")), _map(manifest.get("status"))
+    spec = _map(manifest.get("spec"))
+    uid, kind = _text(metadata.get("uid")), _text(manifest.get("kind"))
+    run = latest(runs, uid)
+    return Shown(
+        kind=kind,
+        namespace=_text(metadata.get("namespace")),
+        name=_text(metadata.get("name")),
+        uid=uid,
+        phase=_text(status.get("phase")),
+        suspended=spec.get("suspend") is True,
+        deleting="deletionTimestamp" in metadata,
+        revision=_text(status.get("revision")) or (run.revision if run else _text(status.get("lastAppliedSpec"))),
+        primary=_text(status.get("lastPromotedSpec")),
+        place=_place(status.get("step")) or (run.place if run and not run.outcome else None),
+        weight=_number(status.get("canaryWeight" if kind == CANARY else "weight")),
+        failed=int(_number(status.get("failedChecks"))),
+        iterations=max(0, int(_number(status.get("iterations")))),
+        reason=_reason(status, run),
+        created=instant(metadata.get("creationTimestamp")),
+        check=_check(status.get("lastCheck")) or (run.check if run else None),
+        run=run,
+    )
+
+
+def run_shown(manifest: Manifest) -> RunShown:
+    """A run from its object."""
+    metadata, status = _map(manifest.get("metadata")), _map(manifest.get("status"))
+    spec, labels = _map(manifest.get("spec")), _map(metadata.get("labels"))
+    return RunShown(
+        name=_text(metadata.get("name")),
+        number=int(_number(spec.get("number") or labels.get(NUMBER))),
+        revision=_text(spec.get("revision")),
+        phase=_text(status.get("phase")),
+        outcome=_text(status.get("outcome")),
+        reason=_text(status.get("reason")),
+        weight=_number(status.get("weight")),
+        place=_place(status.get("step")),
+        failed=int(_number(status.get("failedChecks"))),
+        iterations=int(_number(status.get("iterations"))),
+        started=instant(status.get("startedAt")) or instant(metadata.get("creationTimestamp")),
+        ended=instant(status.get("endedAt")),
+        log=tuple(_entry(one) for one in _list(status.get("log"))),
+        check=_check(status.get("lastCheck")),
+        owner_uid=_text(_map(spec.get("owner")).get("uid")),
+        program_data=spec.get("program"),
+    )
+
+
+def runs_of(manifests: Iterable[Manifest], uid: str) -> list[RunShown]:
+    """The runs of one rollout, newest first. One of an earlier object of the same name is not among them."""
+    found = [run_shown(manifest) for manifest in manifests]
+    return sorted((run for run in found if run.owner_uid in ("", uid)), key=lambda run: run.number, reverse=True)
+
+
+def latest(runs: Iterable[RunShown], uid: str) -> RunShown | None:
+    """The newest run of one rollout."""
+    return max((run for run in runs if run.owner_uid in ("", uid)), key=lambda run: run.number, default=None)
+
+
+def run_selector(kind: str, name: str) -> str:
+    """The label selector of a rollout's runs."""
+    return f"{ROLLOUT}={name},{OWNER_KIND}={kind}"
+
+
+def is_flagger(manifest: Manifest) -> bool:
+    """Whether an object is Flagger's."""
+    return bool(manifest.get("apiVersion") == FLAGGER_API_VERSION)
+
+
+def instant(value: object) -> Instant | None:
+    """A time of Kubernetes' (RFC 3339), or milliseconds since the epoch."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return int(value)
+    if not isinstance(value, str):
+        return None
+    try:
+        return int(datetime.fromisoformat(value).timestamp() * 1000)
+    except ValueError:
+        return None
+
+
+def _reason(status: Mapping[str, Any], run: RunShown | None) -> str:
+    said = _text(status.get("reason")) or (run.reason if run else "")
+    if said:
+        return said
+    for condition in map(_map, _list(status.get("conditions"))):
+        if condition.get("type") == "Ready" and condition.get("status") == "False":
+            return _text(condition.get("message"))
+    return ""
+
+
+def _place(value: object) -> Place | None:
+    if isinstance(value, int):
+        return Place(value, "", None)
+    if not isinstance(value, Mapping):
+        return None
+    index = value.get("index")
+    return Place(index if isinstance(index, int) else -1, _text(value.get("text")), instant(value.get("since")))
+
+
+def _entry(value: object) -> Entry:
+    data = _map(value)
+    step = data.get("step")
+    return Entry(
+        at_ms=instant(data.get("at")) or 0,
+        step=step if isinstance(step, int) else -1,
+        weight=_number(data.get("weight")),
+        what=_text(data.get("what")),
+        text=_text(data.get("text")),
+    )
+
+
+def _check(value: object) -> CheckRecord | None:
+    data = _map(value)
+    verdict = _verdict(data.get("verdict"))
+    at = instant(data.get("at"))
+    if verdict is None or at is None:
+        return None
+    results = (_result(_map(one)) for one in _list(data.get("results")))
+    return CheckRecord(
+        at_ms=at,
+        late_ms=int(_number(data.get("lateMs"))),
+        step=int(_number(data.get("step"))),
+        weight=_number(data.get("weight")),
+        verdict=verdict,
+        results=tuple(result for result in results if result is not None),
+    )
+
+
+def _result(data: Mapping[str, Any]) -> CheckResult | None:
+    verdict = _verdict(data.get("verdict"))
+    if verdict is None:
+        return None
+    kind = data.get("kind")
+    return CheckResult(
+        text=_text(data.get("text")),
+        kind=kind if kind in ("observe", "abort", "call", "abort_gate") else "require",
+        verdict=verdict,
+        values=tuple(_values(data.get("values"))),
+        detail=_text(data.get("detail")),
+    )
+
+
+def _values(value: object) -> Iterable[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        yield from ((str(name), str(one)) for name, one in value.items())
+    for one in _list(value):
+        if isinstance(one, Mapping):
+            yield _text(one.get("name")), str(one.get("value", ""))
+        elif isinstance(one, (list, tuple)) and len(one) == 2:
+            yield str(one[0]), str(one[1])
+
+
+def _verdict(value: object) -> Verdict | None:
+    return next((verdict for verdict in Verdict if verdict.value == value), None)
+
+
+def _map(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: object) -> float:
+    try:
+        return float(value) if isinstance(value, (int, float, str)) else 0.0
+    except ValueError:
+        return 0.0
