@@ -18,7 +18,7 @@ class Row(NamedTuple):
     quick: bool = False
 
 
-WRITE, TRY, LOOK_UP = "Write a policy", "Try it", "Look things up"
+WRITE, TRY, STEER, LOOK_UP = "Write a policy", "Try it", "Watch and steer it in a cluster", "Look things up"
 
 COMMANDS: dict[str, Row] = {
     "lint": Row("rollway.lint", "Find what is wrong with policies, before anything runs.", WRITE, quick=True),
@@ -33,6 +33,14 @@ COMMANDS: dict[str, Row] = {
     "submit": Row("rollway.submit", "Bring a further revision to a run on this machine.", TRY),
     "signal": Row("rollway.signal", "Approve, abort, promote, retry, pause or resume a run on this machine.", TRY),
     "demo": Row("rollway.demo", "Watch a good revision promoted and a bad one rolled back.", TRY),
+    "status": Row("rollway.status", "Show where rollouts stand, once or until they have come to rest.", STEER),
+    "history": Row("rollway.history", "Show the runs of a rollout, or all that is kept of one.", STEER),
+    "approve": Row("rollway.approve", "Approve the revision that waits for it.", STEER),
+    "abort": Row("rollway.abort", "End a rollout, with all traffic back on the primary.", STEER),
+    "promote": Row("rollway.promote", "Promote a revision now, without the rest of the steps.", STEER),
+    "retry": Row("rollway.retry", "Try the revision that failed once more.", STEER),
+    "pause": Row("rollway.pause", "Hold a rollout where it is, at its present traffic.", STEER),
+    "resume": Row("rollway.resume", "Go on with a rollout that was paused by hand.", STEER),
     "explain": Row("rollway.explain", "Explain a code, with an example before and after.", LOOK_UP, quick=True),
     "schema": Row("rollway.schema", "Print the JSON Schema of a Program.", LOOK_UP, quick=True),
     "version": Row("rollway.version", "Print the version.", LOOK_UP, quick=True),

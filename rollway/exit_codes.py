@@ -13,5 +13,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     """Wrong usage, or an input that cannot be read."""
     INTERNAL = 3
+    WAITING = 4
+    """What was waited for has not come about in the time that was given."""
     INTERRUPTED = 130
     BROKEN_PIPE = 141

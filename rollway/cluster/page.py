@@ -1,5 +1,6 @@
 """All that is to be seen of one rollout, for a terminal and for paper alike: where it stands in its policy, who gets
-which share, what the checks saw, what is wrong with its pods, what happened, and what can be done now."""
+which share, what the checks saw, what happened, and what can be done now. What is wrong with its pods stands in the
+reason, where the interpreter puts their own words."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from interpreter import drawing
 from interpreter.state import Entry, Instant, Routing
 from rollway.cluster import now as possible
 from rollway.cluster.shown import RunShown, Shown
-from rollway.cluster.table import NOTHING, age, length, phase, when
+from rollway.cluster.table import NOTHING, age, length, outcome, phase, when
 
 MOST_EVENTS = 8
 _BEFORE, _AFTER = 3, 6
@@ -37,15 +38,13 @@ _WARNINGS = frozenset(
 )
 
 
-def page(one: Shown, program: Program | None, pods: Sequence[str], now: Instant, *, prefix: str = "rollway") -> Group:
+def page(one: Shown, program: Program | None, now: Instant, *, prefix: str = "rollway") -> Group:
     """The page; parts that there is nothing to say of are left out."""
     parts: list[RenderableType] = [_where(one, program, now), drawing.weight(Routing(weight=one.weight))]
     if program is not None and one.place is not None:
         parts += [Text(), _steps(program, one.place.pc, over=bool(one.run and one.run.outcome))]
     if one.run is not None:
         parts += [Text(), drawing.checks(one.check)]
-    if pods:
-        parts += [Text(), *(Text(f"! {line}", style="red") for line in pods)]
     if one.run is not None and one.run.log:
         parts += [Text(), Text(_log(one.run.log[-MOST_EVENTS:]), no_wrap=True, overflow="ellipsis")]
     can = list(possible.lines(one, program, prefix))
@@ -71,7 +70,7 @@ def record(run: RunShown) -> Group:
     """All that is kept of one run: how it went, the last check, and the whole log."""
     rows: list[tuple[str, RenderableType]] = [
         ("revision", Text(run.revision or NOTHING)),
-        ("outcome", Text(run.outcome.replace("_", " ") or f"under way ({run.phase or 'Unknown'})")),
+        ("outcome", Text(outcome(run))),
         ("started", Text(when(run.started))),
         ("ended", Text(when(run.ended) + _took(run))),
         ("highest weight", Text(f"{run.highest:g}%")),
@@ -97,7 +96,9 @@ def _where(one: Shown, program: Program | None, now: Instant) -> Table:
         rows.append(("step", Text.assemble(at, since)))
     if one.run is not None:
         rows.append(("failed checks", Text(f"{one.failed} of {one.iterations} made")))
-    if one.reason:
+    if one.problem:
+        rows.append(("policy", Text(one.problem, style="red")))
+    if one.reason and one.reason not in one.problem:
         rows.append(("because" if one.run and one.run.outcome else "waiting", Text(one.reason)))
     return drawing.pairs(rows)
 
@@ -130,10 +131,11 @@ def _statements(program: Program) -> Iterator[tuple[int, str]]:
 
 
 def _log(entries: Sequence[Entry]) -> str:
-    return "".join(drawing.line(_event(entry)) for entry in entries).rstrip("\n")
+    return "".join(drawing.line(event(entry)) for entry in entries).rstrip("\n")
 
 
-def _event(entry: Entry) -> drawing.Event:
+def event(entry: Entry) -> drawing.Event:
+    """A line of the record as something that happened."""
     return drawing.Event(entry.at_ms, entry.what, entry.text, entry.what in _WARNINGS)
 
 

@@ -12,12 +12,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from dsl.ir import Program
-from interpreter.cluster.names import FLAGGER_API_VERSION, NUMBER, OWNER_KIND, ROLLOUT
+from interpreter.cluster.names import NUMBER, OWNER_KIND, ROLLOUT
 from interpreter.objects import Manifest
 from interpreter.state import CheckRecord, CheckResult, Entry, Instant, Verdict
 
 CANARY = "Canary"
-PROMOTED = "promoted"
+INVALID = "InvalidPolicy"
+"""The reason of a condition that says what is wrong with a policy."""
 
 
 class Place(NamedTuple):
@@ -30,7 +31,8 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunShown:
-    """One run. `outcome` is empty while it is under way."""
+    """One run. `outcome` is empty while it is under way. `template` is what its revision is made of, empty if that is
+    not kept. Run 0 is the coming up of the first primary, which has no outcome."""
 
     name: str
     number: int
@@ -48,6 +50,7 @@ class RunShown:
     check: CheckRecord | None
     owner_uid: str
     program_data: Any
+    template: Mapping[str, Any]
 
     @property
     def highest(self) -> float:
@@ -67,7 +70,7 @@ class RunShown:
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A rollout. `phase` is empty until an interpreter has looked at it; `reason` says what is waited for, or why it
-    is as it is."""
+    is as it is; `problem` why its policy, as it reads now, cannot be used."""
 
     kind: str
     namespace: str
@@ -83,6 +86,7 @@ class Shown:
     failed: int
     iterations: int
     reason: str
+    problem: str
     created: Instant | None
     check: CheckRecord | None
     run: RunShown | None
@@ -107,13 +111,14 @@ def shown(manifest: Manifest, runs: Iterable[RunShown] = ()) -> Shown:
         phase=_text(status.get("phase")),
         suspended=spec.get("suspend") is True,
         deleting="deletionTimestamp" in metadata,
-        revision=_text(status.get("revision")) or (run.revision if run else _text(status.get("lastAppliedSpec"))),
+        revision=_text(status.get("revision") or status.get("lastAppliedSpec")) or (run.revision if run else ""),
         primary=_text(status.get("lastPromotedSpec")),
         place=_place(status.get("step")) or (run.place if run and not run.outcome else None),
         weight=_number(status.get("canaryWeight" if kind == CANARY else "weight")),
         failed=int(_number(status.get("failedChecks"))),
         iterations=max(0, int(_number(status.get("iterations")))),
-        reason=_reason(status, run),
+        reason=_text(status.get("reason")) or (run.reason if run else ""),
+        problem=_problem(status),
         created=instant(metadata.get("creationTimestamp")),
         check=_check(status.get("lastCheck")) or (run.check if run else None),
         run=run,
@@ -141,13 +146,13 @@ def run_shown(manifest: Manifest) -> RunShown:
         check=_check(status.get("lastCheck")),
         owner_uid=_text(_map(spec.get("owner")).get("uid")),
         program_data=spec.get("program"),
+        template=_map(spec.get("template")),
     )
 
 
-def runs_of(manifests: Iterable[Manifest], uid: str) -> list[RunShown]:
-    """The runs of one rollout, newest first. One of an earlier object of the same name is not among them."""
-    found = [run_shown(manifest) for manifest in manifests]
-    return sorted((run for run in found if run.owner_uid in ("", uid)), key=lambda run: run.number, reverse=True)
+def runs_of(runs: Iterable[RunShown], uid: str) -> list[RunShown]:
+    """Those of one rollout, newest first. One of an earlier object of the same name is not among them."""
+    return sorted((run for run in runs if run.owner_uid in ("", uid)), key=lambda run: run.number, reverse=True)
 
 
 def latest(runs: Iterable[RunShown], uid: str) -> RunShown | None:
@@ -155,14 +160,9 @@ def latest(runs: Iterable[RunShown], uid: str) -> RunShown | None:
     return max((run for run in runs if run.owner_uid in ("", uid)), key=lambda run: run.number, default=None)
 
 
-def run_selector(kind: str, name: str) -> str:
-    """The label selector of a rollout's runs."""
-    return f"{ROLLOUT}={name},{OWNER_KIND}={kind}"
-
-
-def is_flagger(manifest: Manifest) -> bool:
-    """Whether an object is Flagger's."""
-    return bool(manifest.get("apiVersion") == FLAGGER_API_VERSION)
+def run_selector(kind: str, name: str = "") -> str:
+    """The label selector of a rollout's runs, or of those of all rollouts of its kind."""
+    return f"{OWNER_KIND}={kind}" + (f",{ROLLOUT}={name}" if name else "")
 
 
 def instant(value: object) -> Instant | None:
@@ -177,12 +177,9 @@ def instant(value: object) -> Instant | None:
         return None
 
 
-def _reason(status: Mapping[str, Any], run: RunShown | None) -> str:
-    said = _text(status.get("reason")) or (run.reason if run else "")
-    if said:
-        return said
+def _problem(status: Mapping[str, Any]) -> str:
     for condition in map(_map, _list(status.get("conditions"))):
-        if condition.get("type") == "Ready" and condition.get("status") == "False":
+        if condition.get("status") == "False" and condition.get("reason") == INVALID:
             return _text(condition.get("message"))
     return ""
 

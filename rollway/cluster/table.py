@@ -68,6 +68,13 @@ def phase(one: Shown) -> str:
     return f"{name} (suspended)" if one.suspended else name
 
 
+def outcome(run: RunShown) -> str:
+    """How a run ended, or how far it is."""
+    if not run.number:
+        return "the first primary"
+    return run.outcome.replace("_", " ") or f"under way ({run.phase or 'Unknown'})"
+
+
 def _row(one: Shown, now: Instant) -> tuple[str, ...]:
     return (
         one.spoken,
@@ -77,7 +84,7 @@ def _row(one: Shown, now: Instant) -> tuple[str, ...]:
         str(one.failed),
         one.revision or NOTHING,
         age(one.created, now),
-        shortened(one.reason, _WIDEST_REASON) or NOTHING,
+        shortened(one.problem or one.reason, _WIDEST_REASON) or NOTHING,
     )
 
 
@@ -94,7 +101,7 @@ def _run_row(run: RunShown, now: Instant) -> tuple[str, ...]:
     return (
         str(run.number),
         run.revision or NOTHING,
-        run.outcome.replace("_", " ") or f"under way ({run.phase or 'Unknown'})",
+        outcome(run),
         when(run.started),
         took,
         f"{run.highest:g}%",

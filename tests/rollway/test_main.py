@@ -273,6 +273,7 @@ def test_the_exit_codes_are_these() -> None:
         "FINDINGS": 1,
         "USAGE": 2,
         "INTERNAL": 3,
+        "WAITING": 4,
         "INTERRUPTED": 130,
         "BROKEN_PIPE": 141,
     }
