@@ -21,7 +21,7 @@ import httpx
 from dsl.ir import Program, Webhook
 from interpreter.http_client import http_client
 from interpreter.masking import mask, safe_url, secrets_of
-from interpreter.state import CallAction
+from interpreter.state import CallAction, State
 
 SHOWN = 500
 MOST_READ = 4096
@@ -103,6 +103,20 @@ class Caller:
         if verify not in self._clients:
             self._clients[verify] = http_client(verify=verify)
         return self._clients[verify]
+
+
+def asking(gate: str, key: str, state: State) -> CallAction:
+    """What a gate is told is what any webhook is told."""
+    run = state.run
+    return CallAction(
+        key=key,
+        webhook=gate,
+        phase=state.phase.value,
+        revision=run.revision if run else "",
+        weight=state.routing.weight,
+        failed_checks=run.failed_checks if run else 0,
+        iterations=run.iterations if run else 0,
+    )
 
 
 def payload_of(program: Program, webhook: Webhook, action: CallAction) -> dict[str, object]:

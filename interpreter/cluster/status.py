@@ -86,15 +86,22 @@ def rollout_status(
 def invalid_status(problems: Sequence[str], *, previous: Mapping[str, Any], generation: int, now_ms: Instant) -> Json:
     """The status of a Rollout whose policy cannot be used, and that has nothing under way: what was known stays."""
     kept = {name: value for name, value in previous.items() if name not in ("conditions", "reason")}
-    promotion = [
-        Says("Promoted", one["status"], one["reason"], one.get("message", ""))
-        for one in previous.get("conditions") or ()
-        if one.get("type") == "Promoted"
-    ]
-    says = [*_invalid(problems), *promotion]
+    says = [*_invalid(problems), *_promotion_as_shown(previous)]
     return kept | {
         "observedGeneration": generation,
         "reason": words(problems[0]),
+        "conditions": conditions(says, previous, generation=generation, now_ms=now_ms),
+    }
+
+
+def stuck_status(why: str, *, previous: Mapping[str, Any], generation: int, now_ms: Instant) -> Json:
+    """The status of a Rollout that cannot go on for now: all else that was shown stays."""
+    stuck = [Says("Ready", "False", "Stuck", why), Says("Reconciling", "True", "Stuck", why)]
+    says = [*stuck, *_promotion_as_shown(previous)]
+    return {
+        **previous,
+        "observedGeneration": generation,
+        "reason": words(why),
         "conditions": conditions(says, previous, generation=generation, now_ms=now_ms),
     }
 
@@ -235,6 +242,15 @@ def _promotion(state: State, message: str) -> Says:
             return Says("Promoted", "False", _failure(state), message)
         case phase:
             return Says("Promoted", "Unknown", phase.value, message)
+
+
+def _promotion_as_shown(previous: Mapping[str, Any]) -> list[Says]:
+    """What was last said of the latest revision, where nothing new can be."""
+    return [
+        Says("Promoted", one["status"], one["reason"], one.get("message", ""))
+        for one in previous.get("conditions") or ()
+        if one.get("type") == "Promoted"
+    ]
 
 
 def _failure(state: State) -> str:

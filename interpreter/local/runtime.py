@@ -38,7 +38,7 @@ from interpreter.state import (
     Routing,
     State,
 )
-from interpreter.webhooks import Caller, payload_of
+from interpreter.webhooks import Caller, asking, payload_of
 
 
 class Watcher(Protocol):
@@ -148,21 +148,10 @@ class LocalRuntime:
     async def _gate(self, question: GateQuestion) -> GateAnswer:
         key = f"{self.program.namespace}/{self.program.name}/{question.key}"
         hook = self.program.gates[question.gate]
-        reply = await self._caller.call(hook, payload_of(self.program, hook, self._asking(question.gate, key)), key)
-        return GateAnswer(reply.accepted, reply.detail)
-
-    def _asking(self, gate: str, key: str) -> CallAction:
-        """What a gate is told is what any webhook is told."""
-        run = self.state.run
-        return CallAction(
-            key=key,
-            webhook=gate,
-            phase=self.state.phase.value,
-            revision=run.revision if run else "",
-            weight=self.state.routing.weight,
-            failed_checks=run.failed_checks if run else 0,
-            iterations=run.iterations if run else 0,
+        reply = await self._caller.call(
+            hook, payload_of(self.program, hook, asking(question.gate, key, self.state)), key
         )
+        return GateAnswer(reply.accepted, reply.detail)
 
     async def _call(self, action: CallAction) -> ActionResult:
         hook: Webhook = self.program.webhooks[action.webhook]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 
 from dsl.ir import Metric, Program, Query, Unit
@@ -31,12 +31,21 @@ Part = Literal["value", "bad", "total"]
 
 
 class Metrics:
-    """Answers questions about the metrics of one Program."""
+    """Answers questions about the metrics of one Program. `resolve` finds what a metric only names: a template, a
+    Secret; it may raise `ProviderError`. Without it, metrics that name such things cannot be asked."""
 
-    def __init__(self, program: Program, providers: Mapping[str, Provider], *, timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        program: Program,
+        providers: Mapping[str, Provider],
+        *,
+        timeout: float = 10.0,
+        resolve: Callable[[Metric], Awaitable[Metric]] | None = None,
+    ) -> None:
         self._program = program
         self._providers = providers
         self._timeout = timeout
+        self._resolve = resolve
 
     async def answer(self, question: MetricQuestion) -> Answer:
         """Never raises for what a provider does."""
@@ -51,6 +60,8 @@ class Metrics:
             await provider.close()
 
     async def _measured(self, metric: Metric, question: MetricQuestion) -> Answer:
+        if self._resolve is not None:
+            metric = await self._resolve(metric)
         if metric.secret is not None:
             raise ProviderError(Trouble.AUTH, f"it needs the secret `{metric.secret}`, which is not to be had here")
         if metric.template is not None:

@@ -1,0 +1,283 @@
+"""One owner's rollout, looked at whenever there is reason to.
+
+A look reads the policy, takes the state from the latest `RolloutRun`, and lets the driver make passes until nothing
+moves; then it brings the owner's status up to date and says when to look again. The driver lives from one look to the
+next, so that what it has out (a webhook, a query) goes on meanwhile; its end is a reason for the next look.
+
+Two things can go wrong and go right by themselves. Somebody else wrote the run (`Conflict`): all that is in memory is
+dropped and read anew. The world cannot be brought to what is wanted (an object is missing, a permission, the API
+server): the trouble is shown in the status and in an event, and the look is repeated, later each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from dsl.ir import Program
+from interpreter.cluster import names, steering
+from interpreter.cluster.applier import Applier
+from interpreter.cluster.arranging import Arranging
+from interpreter.cluster.diagnosing import Diagnosing
+from interpreter.cluster.owner import API_VERSIONS, CANARY, Owner
+from interpreter.cluster.parts import Parts
+from interpreter.cluster.policy import Policy, policy_of
+from interpreter.cluster.releasing import Releasing
+from interpreter.cluster.reporting import Reporting, now_ms
+from interpreter.cluster.runs import Recalled, Runs
+from interpreter.cluster.runtime import ClusterRuntime
+from interpreter.cluster.subject import Subject, custom_resource
+from interpreter.cluster.takeover import takeover
+from interpreter.driver import Driver
+from interpreter.objects import Ref
+from interpreter.phases import AT_REST
+from interpreter.state import Instant, Phase, Stage, State, Step
+
+_MOST_PASSES = 50
+
+
+class Stuck(Exception):
+    """The rollout cannot go on as things are. The message says why and what to do."""
+
+
+class Actor:
+    """The rollout of one owner. `wake` is called when something it has out has ended."""
+
+    def __init__(self, ref: Ref, parts: Parts, wake: Callable[[], None]) -> None:
+        self.ref = ref
+        self._parts = parts
+        self._wake = wake
+        self._read_at: tuple[object, ...] = ()
+        self._policy = Policy(None)
+        self._driver: Driver | None = None
+        self._runtime: ClusterRuntime | None = None
+        self._diagnosing: Diagnosing | None = None
+        self._reporting = Reporting(parts.api, parts.caches, parts.recorder)
+
+    @property
+    def state(self) -> State | None:
+        """What is known of the rollout, None before the first look."""
+        return self._driver.state if self._driver is not None else None
+
+    async def look(self) -> Instant | None:
+        """Go on as far as can be gone now. When to look again, in wall time; None if only a change can matter.
+
+        Raises `Conflict`, `ApiError`, `TrafficError`, `WorkloadError` and `Stuck` for what may pass.
+        """
+        owner = self._owner()
+        if owner is None:
+            await self.close()
+            return None
+        policy = await self._policy_of(owner)
+        driver = await self._driver_of(owner, policy)
+        if driver is None or self._runtime is None:
+            await self._reporting.invalid(owner, policy.problems)
+            if owner.deleted:
+                await self._let_go(owner, None)
+            return None
+        if not owner.deleted:
+            owner = await self._hold(owner, driver.program)
+        self._runtime.owner = owner
+        step = await self._go_on(driver)
+        configs = self._runtime.subject.snapshot_configs()
+        await self._reporting.tell(owner, driver.program, driver.state, configs, policy.problems)
+        await self._take_off(owner, driver.state)
+        if driver.state.phase is Phase.TERMINATED:
+            await self._let_go(owner, self._runtime.subject)
+            return None
+        return step.wake_at_ms
+
+    async def trouble(self, error: Exception) -> None:
+        """Show what keeps the rollout from going on."""
+        owner = self._owner()
+        if owner is not None:
+            await self._reporting.trouble(owner, str(error))
+
+    async def close(self) -> None:
+        """Let go of what is out, and of all that is remembered: the next look reads it anew."""
+        driver, diagnosing = self._driver, self._diagnosing
+        self._driver = self._runtime = self._diagnosing = None
+        if driver is not None:
+            await driver.close()
+        if diagnosing is not None:
+            await diagnosing.close()
+
+    # --- the policy ---------------------------------------------------------------------------------------------
+
+    def _owner(self) -> Owner | None:
+        manifest = self._parts.caches.get(self.ref)
+        return Owner(manifest) if manifest is not None else None
+
+    async def _policy_of(self, owner: Owner) -> Policy:
+        """Read and compile, unless nothing that it was read from has changed."""
+        versions = tuple(self._version(ref) for ref in self._policy.sources)
+        now = (owner.uid, owner.generation, *versions)
+        if now != self._read_at:
+            self._policy = await policy_of(owner, self._parts.api.get, self._parts.default_provider)
+            await self._listen(self._policy.sources)
+            versions = tuple(self._version(ref) for ref in self._policy.sources)
+            self._read_at = (owner.uid, owner.generation, *versions)
+        return self._policy
+
+    def _version(self, ref: Ref) -> object:
+        found = self._parts.caches.get(ref)
+        return None if found is None else found["metadata"].get("resourceVersion")
+
+    # --- the driver ---------------------------------------------------------------------------------------------
+
+    async def _driver_of(self, owner: Owner, policy: Policy) -> Driver | None:
+        """The driver, with the Program that holds now: the run's own while one is under way, else the policy's."""
+        driver = self._driver
+        if driver is None:
+            runs = Runs(self._parts.api, self._parts.caches, owner)
+            recalled = runs.latest()
+            program = await self._program(runs, recalled, policy)
+            return None if program is None else await self._begin(owner, program, recalled)
+        program = policy.program
+        if program is None or program == driver.program or under_way(driver.state):
+            return driver
+        if program.target != driver.program.target:
+            raise Stuck(
+                f"the target was {driver.program.target.kind}/{driver.program.target.name} and cannot become another: "
+                "delete this object and make one for the new target"
+            )
+        state = driver.state
+        await self.close()
+        return await self._begin(owner, program, Recalled(state, None))
+
+    async def _program(self, runs: Runs, recalled: Recalled | None, policy: Policy) -> Program | None:
+        if recalled is not None and under_way(recalled.state):
+            return recalled.program
+        if policy.program is not None or recalled is None:
+            return policy.program
+        return await runs.last_program()
+
+    async def _begin(self, owner: Owner, program: Program, recalled: Recalled | None) -> Driver:
+        parts = self._parts
+        subject = Subject(program, parts.caches, await custom_resource(parts.api, program.target))
+        await self._listen(subject.refs())
+        await self._listen(subject.refs())  # the target is known now, and with it what it refers to
+        runs = Runs(parts.api, parts.caches, owner)
+        applier = self._applier(owner, subject)
+        arranging = Arranging(subject, runs, applier, parts.api)
+        diagnosing = Diagnosing(parts.api, subject, self._wake)
+        state = recalled.state if recalled is not None else await self._first_state(owner, subject, arranging)
+        runtime = ClusterRuntime(
+            subject,
+            owner=owner,
+            runs=runs,
+            applier=applier,
+            arranging=arranging,
+            outside=parts.outside,
+            diagnosing=diagnosing,
+            finished=self._finished,
+            state=state,
+        )
+        self._runtime, self._diagnosing = runtime, diagnosing
+        self._driver = Driver(program, runtime, state, on_wake=self._wake)
+        return self._driver
+
+    async def _first_state(self, owner: Owner, subject: Subject, arranging: Arranging) -> State:
+        """Nothing of ours is kept: a new rollout, or one that Flagger has brought so far."""
+        phase = owner.status.get("phase")
+        if owner.kind != CANARY or not phase or phase == Phase.INITIALIZING:
+            return State()
+        snapshot = subject.snapshot()
+        site = subject.site("")
+        seen = subject.provider.read(site, subject.objects(subject.provider.refs(site)))
+        return takeover(
+            subject.program,
+            owner.status,
+            target_revision=snapshot.revision if snapshot is not None else None,
+            primary_revision=await arranging.revision_of_primary(),
+            routing_seen=seen,
+            now_ms=now_ms(),
+        )
+
+    # --- a look -------------------------------------------------------------------------------------------------
+
+    async def _go_on(self, driver: Driver) -> Step:
+        for _ in range(_MOST_PASSES):
+            step, moved = await driver.pass_once()
+            if not moved:
+                break
+        else:
+            raise Stuck("the rollout does not come to rest: every look changes something, and is undone by another")
+        runtime = self._runtime
+        if runtime is not None:
+            await self._listen(runtime.subject.refs())
+        return step
+
+    async def _listen(self, refs: tuple[Ref, ...]) -> None:
+        """Have informers for these, and be woken when one of them changes."""
+        caches = self._parts.caches
+        for api_version, kind, namespace in sorted({(ref.api_version, ref.kind, ref.namespace) for ref in refs}):
+            await caches.ensure(api_version, kind, namespace)
+        interest = (self.ref, *self._policy.sources, *refs)
+        if self._driver is not None:
+            interest += tuple(_owners_named(self._driver.program))
+        caches.watch_for(self.ref, tuple(dict.fromkeys(interest)))
+
+    async def _hold(self, owner: Owner, program: Program) -> Owner:
+        """Have our finalizer on the object before anything is made for it."""
+        wanted = [names.FINALIZER]
+        if owner.kind == CANARY and program.revert_on_delete:
+            wanted.append(names.FLAGGER_FINALIZER)
+        missing = [one for one in wanted if one not in owner.finalizers]
+        if not missing:
+            return owner
+        patch = {
+            "metadata": {
+                "finalizers": [*owner.finalizers, *missing],
+                "resourceVersion": owner.manifest["metadata"]["resourceVersion"],
+            }
+        }
+        patched = await self._parts.api.patch(owner.ref, patch)
+        self._parts.caches.put(patched)
+        return Owner(patched)
+
+    async def _let_go(self, owner: Owner, subject: Subject | None) -> None:
+        """The rollout is over for good: put back or leave in working order what there is, and let the object go."""
+        parts = self._parts
+        if subject is not None:
+            await Releasing(subject, owner, self._applier(owner, subject), parts).release()
+        ours = (names.FINALIZER, names.FLAGGER_FINALIZER)
+        kept = [one for one in owner.finalizers if one not in ours]
+        if kept != owner.finalizers:
+            await parts.api.patch(owner.ref, {"metadata": {"finalizers": kept}})
+        await self.close()
+
+    def _applier(self, owner: Owner, subject: Subject) -> Applier:
+        """The user may have a route of the rollout's own name: it is taken over, and put back at the end."""
+        routes = [(ref.kind, ref.name) for ref in subject.provider.refs(subject.site(""))]
+        return Applier(self._parts.api, self._parts.caches, owner.manifest, routes)
+
+    async def _take_off(self, owner: Owner, state: State) -> None:
+        patch = steering.spent(owner, state)
+        if patch is not None:
+            for key in steering.unreadable(owner):
+                said = f"the annotation {key} names no revision, and was taken off"
+                self._parts.recorder.event(owner.manifest, "SignalIgnored", said, warning=True)
+            self._parts.caches.put(await self._parts.api.patch(owner.ref, patch))
+
+    def _finished(self, program: Program) -> Mapping[str, bool]:
+        """Of each rollout that this one waits for, whether it is at rest. One that does not exist is."""
+        finished = {f"{other.namespace}/{other.name}": True for other in program.after}
+        for ref in _owners_named(program):
+            found = self._parts.caches.get(ref)
+            if found is not None:
+                phase = (found.get("status") or {}).get("phase")
+                finished[f"{ref.namespace}/{ref.name}"] = phase in {str(rest) for rest in AT_REST}
+        return finished
+
+
+def _owners_named(program: Program) -> list[Ref]:
+    return [
+        Ref(api_version, kind, other.namespace, other.name)
+        for other in program.after
+        for kind, api_version in API_VERSIONS.items()
+    ]
+
+
+def under_way(state: State) -> bool:
+    """Whether a run has begun that is not over: it keeps the Program that it began with."""
+    return state.run is not None and state.run.stage is not Stage.OVER

@@ -1,0 +1,78 @@
+"""Answers to questions about metrics: templates looked up, credentials added, the provider asked.
+
+A metric may be defined by a `MetricTemplate` object, ours or Flagger's; its server, query and Secret then stand there.
+A template's Secret is one of the template's own namespace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from dsl.flagger.templates import read_metric_template
+from dsl.ir import Metric, Program, Query
+from interpreter.cluster import names
+from interpreter.cluster.caches import Caches
+from interpreter.cluster.credentials import Credentials, CredentialTrouble
+from interpreter.objects import Ref
+from interpreter.providers.metrics import Metrics
+from interpreter.providers.provider import Provider, ProviderError, Trouble
+from interpreter.state import Answer, MetricQuestion
+
+KIND = "MetricTemplate"
+API_VERSIONS = (names.API_VERSION, names.FLAGGER_API_VERSION)
+
+
+class Measuring:
+    """Asks the metric servers for all rollouts of a controller."""
+
+    def __init__(self, caches: Caches, credentials: Credentials, providers: Mapping[str, Provider]) -> None:
+        self._caches = caches
+        self._credentials = credentials
+        self._providers = providers
+
+    async def answer(self, program: Program, question: MetricQuestion) -> Answer:
+        """Never raises for what a server does."""
+
+        async def resolve(metric: Metric) -> Metric:
+            namespace = program.namespace
+            if metric.template is not None:
+                namespace = metric.template.partition("/")[0]
+                metric = self._from_template(metric)
+            return await self._with_credentials(metric, namespace)
+
+        return await Metrics(program, self._providers, resolve=resolve).answer(question)
+
+    async def close(self) -> None:
+        for provider in self._providers.values():
+            await provider.close()
+
+    def _from_template(self, metric: Metric) -> Metric:
+        namespace, _, name = (metric.template or "").partition("/")
+        for api_version in API_VERSIONS:
+            found = self._caches.get(Ref(api_version, KIND, namespace, name))
+            if found is not None:
+                break
+        else:
+            raise ProviderError(Trouble.BAD_QUERY, f"there is no MetricTemplate `{metric.template}`")
+        template = read_metric_template(found)
+        if isinstance(template, str):
+            raise ProviderError(Trouble.BAD_QUERY, f"the MetricTemplate `{metric.template}`: {template}")
+        return replace(
+            metric,
+            template=None,
+            queries=(Query(template.provider, template.query),),
+            server=template.address or metric.server,
+            secret=template.secret or metric.secret,
+            headers={**template.headers, **metric.headers},
+            insecure_skip_verify=template.insecure_skip_verify or metric.insecure_skip_verify,
+        )
+
+    async def _with_credentials(self, metric: Metric, namespace: str) -> Metric:
+        if metric.secret is None:
+            return metric
+        try:
+            headers = await self._credentials.headers(namespace, metric.secret)
+        except CredentialTrouble as trouble:
+            raise ProviderError(Trouble.AUTH, str(trouble)) from trouble
+        return replace(metric, secret=None, headers={**headers, **metric.headers})

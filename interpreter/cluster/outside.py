@@ -1,0 +1,77 @@
+"""What a rollout in a cluster asks of others and says to them: metrics, gates, webhooks, messages, events.
+
+Everything here may be slow or down without harm: the driver runs it beside its passes. Credentials come from Secrets of
+the rollout's namespace, are fetched when they are needed, and are never kept in a state, a message or a log.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from dsl.ir import Program, Webhook
+from interpreter import channels
+from interpreter.cluster.credentials import Credentials, CredentialTrouble
+from interpreter.cluster.events import Recorder
+from interpreter.cluster.measuring import Measuring
+from interpreter.cluster.owner import Owner
+from interpreter.state import (
+    Action,
+    ActionResult,
+    Answer,
+    CallAction,
+    EventAction,
+    GateAnswer,
+    GateQuestion,
+    Instant,
+    MetricQuestion,
+    NotifyAction,
+    State,
+)
+from interpreter.webhooks import Caller, Reply, asking, payload_of
+
+
+class Outside:
+    """Shared by all rollouts of a controller."""
+
+    def __init__(self, caller: Caller, measuring: Measuring, credentials: Credentials, recorder: Recorder) -> None:
+        self._caller = caller
+        self._measuring = measuring
+        self._credentials = credentials
+        self._recorder = recorder
+
+    async def ask(self, program: Program, question: MetricQuestion | GateQuestion, state: State) -> Answer:
+        """A measurement, or whether a gate is open."""
+        if isinstance(question, MetricQuestion):
+            return await self._measuring.answer(program, question)
+        hook = program.gates[question.gate]
+        key = f"{program.namespace}/{program.name}/{question.key}"
+        reply = await self._call(program, hook, asking(question.gate, key, state), key)
+        return GateAnswer(reply.accepted, reply.detail)
+
+    async def perform(self, program: Program, owner: Owner, action: Action, now: Instant) -> ActionResult:
+        """Do a once-only thing."""
+        match action:
+            case EventAction():
+                self._recorder.event(owner.manifest, action.reason, action.message, warning=action.warning)
+                return ActionResult(True)
+            case CallAction():
+                hook = program.webhooks[action.webhook]
+                reply = await self._call(program, hook, action, action.key)
+                if not reply.accepted:
+                    said = f"{action.webhook} refused: {reply.detail}"
+                    self._recorder.event(owner.manifest, "WebhookRefused", said, warning=True)
+                return ActionResult(reply.accepted, reply.detail)
+            case NotifyAction():
+                return await channels.send(self._caller, program, action, now)
+            case _:
+                assert_never(action)
+
+    async def _call(self, program: Program, hook: Webhook, action: CallAction, key: str) -> Reply:
+        if hook.secret is not None:
+            try:
+                headers = await self._credentials.headers(program.namespace, hook.secret)
+            except CredentialTrouble as trouble:
+                return Reply(False, str(trouble), tries=0)
+            hook = replace(hook, headers={**headers, **hook.headers}, secret=None)
+        return await self._caller.call(hook, payload_of(program, hook, action), key)

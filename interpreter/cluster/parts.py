@@ -1,0 +1,21 @@
+"""What all rollouts of a controller share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from interpreter.cluster.api import Api
+from interpreter.cluster.caches import Caches
+from interpreter.cluster.events import Recorder
+from interpreter.cluster.outside import Outside
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """`default_provider` is the traffic provider of a Canary that names none."""
+
+    api: Api
+    caches: Caches
+    outside: Outside
+    recorder: Recorder
+    default_provider: str = "kubernetes"

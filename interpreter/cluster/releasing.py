@@ -1,0 +1,62 @@
+"""Letting go of what was made for a rollout that is deleted, so that no request is lost.
+
+With `on delete revert` the target is back at its replicas and ready by now (the machine saw to it). The apex Service
+leads to it again, the routes are put back as they were, and what is ours goes with the owner: the garbage collector
+removes what has an owner reference to it.
+
+Without it everything goes on serving as it is, without us: the owner references are taken off first, so that nothing is
+collected. A target at zero replicas never loses the primary that stands in its place.
+"""
+
+from __future__ import annotations
+
+from interpreter.cluster.applier import Applier
+from interpreter.cluster.owner import Owner
+from interpreter.cluster.parts import Parts
+from interpreter.cluster.subject import Subject
+from interpreter.objects import Ref
+from interpreter.workloads.services import release_services
+
+
+class Releasing:
+    """The end of one owner's rollout."""
+
+    def __init__(self, subject: Subject, owner: Owner, applier: Applier, parts: Parts) -> None:
+        self._subject = subject
+        self._owner = owner
+        self._applier = applier
+        self._parts = parts
+
+    async def release(self) -> None:
+        """Put back, or leave in working order. May be repeated."""
+        if self._subject.program.revert_on_delete and self._subject.target is not None:
+            await self._put_back()
+        else:
+            await self._orphan(self._subject.refs())
+            self._say("Orphaned", "what was made for this rollout goes on serving, and is managed no more")
+
+    async def _put_back(self) -> None:
+        subject, target = self._subject, self._subject.target
+        if target is None:
+            return
+        label, value = subject.kind.label(target)
+        existing = subject.objects(subject.service_refs)
+        for change in release_services(subject.program, label, value, target, existing):
+            await self._applier.do(change)
+        await self._orphan((subject.apex_ref,))
+        site = subject.site("")
+        for change in subject.provider.release(site, subject.objects(subject.provider.refs(site))):
+            await self._applier.do(change)
+        self._say("Released", "the target has its replicas, its Service and its routes back")
+
+    async def _orphan(self, refs: tuple[Ref, ...]) -> None:
+        """Take our owner's reference off, so that the object outlives it."""
+        for ref, manifest in self._subject.objects(refs).items():
+            references = manifest["metadata"].get("ownerReferences") or []
+            kept = [one for one in references if one.get("uid") != self._owner.uid]
+            if kept != references:
+                patch = {"metadata": {"ownerReferences": kept}}
+                self._parts.caches.put(await self._parts.api.patch(ref, patch))
+
+    def _say(self, reason: str, message: str) -> None:
+        self._parts.recorder.event(self._owner.manifest, reason, message, warning=False)

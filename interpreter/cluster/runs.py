@@ -1,0 +1,188 @@
+"""The `RolloutRun`s of one owner: where the state of a rollout is kept, and its history.
+
+A run is one object. Its spec, never changed, pins what was decided on when the run began: the Program, the revision,
+and what that revision is made of. Its status holds the machine's state, written with the `resourceVersion` that was
+read, so that two interpreters can never both go on with one rollout. Run 0 is the coming up of the first primary.
+
+The state of the rollout is that of the run with the highest number that has one. A run that was made and whose state
+was never written (the process died in between) does not count, and is made anew.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from dsl import ir_json
+from dsl.ir import Program
+from interpreter import state_json
+from interpreter.cluster import names
+from interpreter.cluster.api import Api, ApiError, Conflict
+from interpreter.cluster.applier import label_of
+from interpreter.cluster.caches import Caches
+from interpreter.cluster.owner import CANARY, Owner
+from interpreter.cluster.status import run_status
+from interpreter.objects import Manifest, Ref, ref_of
+from interpreter.state import Stage, State
+from interpreter.workloads.kind import Snapshot
+
+KIND = "RolloutRun"
+KEPT = 10
+"""How many runs are kept, the one under way included."""
+
+
+class Recalled(NamedTuple):
+    """What a restart finds. `program` is the one that the run began with, None where it is over and no longer kept in
+    memory."""
+
+    state: State
+    program: Program | None
+
+
+class Runs:
+    """One owner's runs."""
+
+    def __init__(self, api: Api, caches: Caches, owner: Owner) -> None:
+        self._api = api
+        self._caches = caches
+        self.owner = owner
+
+    def latest(self) -> Recalled | None:
+        """The state to go on from. Raises `StateError` for one of a version that is not known here."""
+        for run in reversed(self._all()):
+            text = (run.get("status") or {}).get("state")
+            if text:
+                state = state_json.decode(text)
+                data = run["spec"].get("program") or {}
+                return Recalled(state, ir_json.from_data(data) if "code" in data else None)
+        return None
+
+    async def last_program(self) -> Program | None:
+        """The Program of the latest run, asked for where it is no longer kept in memory."""
+        for run in reversed(self._all()):
+            whole = await self._api.get(ref_of(run))
+            if whole is not None:
+                return ir_json.from_data(whole["spec"]["program"])
+        return None
+
+    async def write(self, state: State, program: Program, snapshot: Snapshot | None) -> None:
+        """Keep the state: durable when it returns. Raises `Conflict` if somebody else has written meanwhile."""
+        number = state.run.number if state.run is not None else 0
+        ref = self._ref(number)
+        run = self._caches.get(ref)
+        if run is None or not _fits(run, self.owner, state):
+            run = await self._made(ref, number, state, program, snapshot, run)
+        status = run_status(program, state, previous=run.get("status") or {})
+        written = {**run, "status": {**status, "state": state_json.encode(state)}}
+        self._caches.put(await self._api.replace(written, subresource="status"))
+
+    async def snapshot(self, revision: str) -> Snapshot | None:
+        """What a revision was made of, from the run that rolled it out."""
+        for run in reversed(self._all()):
+            if run["spec"].get("revision") == revision:
+                whole = run if "template" in run["spec"] else await self._api.get(ref_of(run))
+                if whole is not None and whole["spec"].get("template"):
+                    return Snapshot(revision, whole["spec"]["template"], dict(whole["spec"].get("configs") or {}))
+        return None
+
+    async def prune(self) -> None:
+        """Remove the oldest runs beyond the limit."""
+        for run in self._all()[:-KEPT]:
+            await self._api.delete(ref_of(run))
+            self._caches.remove(ref_of(run))
+
+    def name(self, state: State) -> str:
+        """What the object is called that holds this state."""
+        return self._ref(state.run.number if state.run is not None else 0).name
+
+    # --- one run ------------------------------------------------------------------------------------------------
+
+    def _all(self) -> list[Manifest]:
+        """Oldest first."""
+        labels = {names.ROLLOUT: label_of(self.owner.name), names.OWNER_KIND: self.owner.kind}
+        found = self._caches.select(names.API_VERSION, KIND, self.owner.namespace, labels)
+        own = [run for run in found if run["spec"]["owner"]["uid"] == self.owner.uid]
+        return sorted(own, key=lambda run: int(run["spec"]["number"]))
+
+    def _ref(self, number: int) -> Ref:
+        middle = "-canary" if self.owner.kind == CANARY else ""
+        return Ref(names.API_VERSION, KIND, self.owner.namespace, f"{self.owner.name}{middle}-{number}")
+
+    async def _made(
+        self, ref: Ref, number: int, state: State, program: Program, snapshot: Snapshot | None, stale: Manifest | None
+    ) -> Manifest:
+        if stale is not None:
+            await self._api.delete(ref, uid=stale["metadata"]["uid"])
+        try:
+            made = await self._api.create(self._new(ref, number, state, program, snapshot))
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            # Of an owner that was deleted, or made by a process that died: what is there is read before anything else.
+            there = await self._api.get(ref)
+            if there is not None and there["spec"]["owner"]["uid"] != self.owner.uid:
+                await self._api.delete(ref, uid=there["metadata"]["uid"])
+            elif there is not None:
+                self._caches.put(there)
+            raise Conflict(409, "Conflict", f"{ref} was there already; it is looked at again") from error
+        self._caches.put(made)
+        return made
+
+    def _new(self, ref: Ref, number: int, state: State, program: Program, snapshot: Snapshot | None) -> dict[str, Any]:
+        owner = self.owner
+        revision = state.run.revision if state.run is not None else (state.primary or "")
+        spec: dict[str, Any] = {
+            "owner": {"kind": owner.kind, "name": owner.name, "uid": owner.uid},
+            "number": number,
+            "revision": revision,
+            "digest": ir_json.digest(program),
+            "program": ir_json.to_data(program),
+        }
+        if snapshot is not None and snapshot.revision == revision:
+            spec["template"] = snapshot.template
+            spec["configs"] = snapshot.configs
+        return {
+            "apiVersion": ref.api_version,
+            "kind": ref.kind,
+            "metadata": {
+                "name": ref.name,
+                "namespace": ref.namespace,
+                "labels": {
+                    names.MANAGED_BY: names.MANAGER,
+                    names.ROLLOUT: label_of(owner.name),
+                    names.OWNER_KIND: owner.kind,
+                    names.NUMBER: str(number),
+                },
+                "ownerReferences": [
+                    {
+                        "apiVersion": owner.ref.api_version,
+                        "kind": owner.kind,
+                        "name": owner.name,
+                        "uid": owner.uid,
+                        "controller": True,
+                        "blockOwnerDeletion": True,
+                    }
+                ],
+            },
+            "spec": spec,
+        }
+
+
+def _fits(run: Manifest, owner: Owner, state: State) -> bool:
+    """Whether the object is this run's. One without a state was made by a process that died: it may be of another
+    revision than the one that the run now has."""
+    spec = run["spec"]
+    if spec["owner"]["uid"] != owner.uid:
+        return False
+    if (run.get("status") or {}).get("state"):
+        return True
+    return bool(state.run is None or spec["revision"] == state.run.revision)
+
+
+def slim(run: Manifest) -> Manifest:
+    """A run as it is kept in memory: of one that is over only what says how it ended."""
+    status = run.get("status") or {}
+    text = status.get("state")
+    if not text or f'"stage":"{Stage.OVER.value}"' not in text:
+        return run
+    spec = {key: value for key, value in run["spec"].items() if key not in ("program", "template")}
+    return {**run, "spec": spec}

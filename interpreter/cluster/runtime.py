@@ -1,0 +1,160 @@
+"""The machine's world in a cluster: informers to look with, server-side apply to act with, a `RolloutRun` to keep.
+
+Implements `interpreter.driver.Runtime`. Looking costs no request: everything comes from the caches, and what is written
+goes through them, so that the next look sees it. What may take long (metrics, webhooks, messages) is asked through
+`Outside`, off the path of a pass.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from typing import assert_never
+
+from dsl import ir_json
+from dsl.ir import Program
+from interpreter.cluster.applier import Applier
+from interpreter.cluster.arranging import Arranging
+from interpreter.cluster.diagnosing import Diagnosing
+from interpreter.cluster.outside import Outside
+from interpreter.cluster.owner import Owner
+from interpreter.cluster.runs import Runs
+from interpreter.cluster.steering import signals
+from interpreter.cluster.subject import Subject
+from interpreter.state import (
+    Action,
+    ActionResult,
+    Answer,
+    Desired,
+    Inputs,
+    Instant,
+    Phase,
+    Question,
+    Readiness,
+    ReadyQuestion,
+    Routing,
+    State,
+)
+from interpreter.traffic.provider import Site
+from interpreter.workloads.kind import REVISION
+from interpreter.workloads.replicas import canary_replicas
+
+
+class ClusterRuntime:
+    """One rollout in the cluster. `owner` is replaced whenever its object changes."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        *,
+        owner: Owner,
+        runs: Runs,
+        applier: Applier,
+        arranging: Arranging,
+        outside: Outside,
+        diagnosing: Diagnosing,
+        finished: Callable[[Program], Mapping[str, bool]],
+        state: State,
+    ) -> None:
+        self.subject = subject
+        self.owner = owner
+        self.state = state
+        self._runs = runs
+        self._applier = applier
+        self._arranging = arranging
+        self._outside = outside
+        self._diagnosing = diagnosing
+        self._finished = finished
+        self._digest = ir_json.digest(subject.program)
+
+    def now(self) -> Instant:
+        return time.time_ns() // 1_000_000
+
+    async def observe(self) -> Inputs:
+        snapshot = self.subject.snapshot()
+        return Inputs(
+            revision=snapshot.revision if snapshot is not None else None,
+            routing=self.routing(),
+            signals=signals(self.owner),
+            suspended=self.owner.suspended,
+            deleted=self.owner.deleted,
+            finished=self._finished(self.subject.program),
+            program_digest=self._digest,
+        )
+
+    def routing(self) -> Routing | None:
+        """What the data plane has been told; while the primary comes up, only once the Service leads to it too."""
+        site = self._site(self.state)
+        routing = self.subject.provider.read(site, self.subject.objects(self.subject.provider.refs(site)))
+        if self.state.phase is Phase.INITIALIZING and not self._arranging.serves_primary():
+            return None
+        return routing
+
+    async def ask(self, question: Question) -> Answer:
+        if isinstance(question, ReadyQuestion):
+            return self._ready(question)
+        return await self._outside.ask(self.subject.program, question, self.state)
+
+    async def reroute(self, routing: Routing) -> None:
+        site = self._site(self.state)
+        provider = self.subject.provider
+        for change in provider.render(site, routing, self.subject.objects(provider.refs(site))):
+            await self._applier.do(change)
+
+    async def persist(self, state: State) -> None:
+        await self._runs.write(state, self.subject.program, self.subject.snapshot())
+        self.state = state
+
+    async def arrange(self, desired: Desired) -> None:
+        await self._arranging.arrange(desired, self.state, self._site(self.state))
+
+    async def perform(self, action: Action) -> ActionResult:
+        return await self._outside.perform(self.subject.program, self.owner, action, self.now())
+
+    # --- readiness ----------------------------------------------------------------------------------------------
+
+    def _ready(self, question: ReadyQuestion) -> Readiness:
+        match question.role:
+            case "primary":
+                readiness = self._primary_ready(question)
+            case "canary":
+                readiness = self._canary_ready(question)
+            case "baseline":
+                readiness = Readiness(False, "a baseline cannot be run here")
+            case _:
+                assert_never(question.role)
+        return self._diagnosing.explained(question.role, readiness)
+
+    def _primary_ready(self, question: ReadyQuestion) -> Readiness:
+        subject, primary = self.subject, self.subject.primary
+        if primary is None:
+            return Readiness(False, f"{subject.primary_ref} does not exist yet")
+        if (primary["metadata"].get("annotations") or {}).get(REVISION) != question.revision:
+            return Readiness(False, f"{subject.primary_ref} does not have revision {question.revision} yet")
+        program = subject.program
+        return subject.kind.readiness(primary, program.ready_primary, program.deadline_ms, self.now())
+
+    def _canary_ready(self, question: ReadyQuestion) -> Readiness:
+        subject, target, snapshot = self.subject, self.subject.target, self.subject.snapshot()
+        if target is None or snapshot is None:
+            return Readiness(False, f"{subject.target_ref} does not exist")
+        if snapshot.revision != question.revision:
+            return Readiness(False, f"{subject.target_ref} has revision {snapshot.revision}")
+        wanted = canary_replicas(
+            question.scale,
+            self._arranging.primary_replicas(),
+            self._arranging.scaler_floor(),
+            subject.kind.replicas(target),
+            self.state.routing.weight,
+        )
+        if question.scale.mode != "off" and subject.kind.replicas(target) < wanted:
+            return Readiness(False, f"{subject.target_ref} is not scaled to {wanted} yet")
+        program = subject.program
+        return subject.kind.readiness(target, program.ready_canary, program.deadline_ms, self.now())
+
+    def _site(self, state: State) -> Site:
+        """The cookie's value is this run's alone: what an earlier run gave out holds nobody."""
+        number = state.run.number if state.run is not None else 0
+        session = hashlib.sha256(f"{self.owner.uid}/{number}".encode()).hexdigest()[:12]
+        return self.subject.site(session)

@@ -1,0 +1,133 @@
+"""The workload that a rollout is about, as the caches have it: the target, its primary, and what they are made of.
+
+Reads only what informers already hold, so that looking costs nothing. Names: the target is `T`, its primary
+`T-primary`; the Services are `A`, `A-primary` and `A-canary`, `A` being the Program's service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dsl.ir import Program, WorkloadRef
+from interpreter.cluster.api import Api
+from interpreter.cluster.caches import Caches
+from interpreter.objects import Manifest, Objects, Ref
+from interpreter.traffic.provider import Site, TrafficProvider
+from interpreter.traffic.registry import provider
+from interpreter.workloads.configs import ConfigRef, is_tracked, references
+from interpreter.workloads.kind import Snapshot, WorkloadKind
+from interpreter.workloads.registry import BUILT_IN, kind_of, ref_of_workload
+from interpreter.workloads.revision import revision_of
+from interpreter.workloads.scalers import primary_ref, target_ref
+from interpreter.workloads.services import discovered_ports, service_names, service_refs
+
+
+class Subject:
+    """One rollout's workload. `crd` is the CustomResourceDefinition of a target that is not built in."""
+
+    def __init__(self, program: Program, caches: Caches, crd: Manifest | None = None) -> None:
+        self.program = program
+        self.kind: WorkloadKind = kind_of(program.target, crd)
+        self.provider: TrafficProvider = provider(program.traffic.provider)
+        self.target_ref = ref_of_workload(program.target, program.namespace)
+        self.primary_ref = self.target_ref._replace(name=f"{self.target_ref.name}-primary")
+        self._caches = caches
+        self._seen: tuple[object, ...] = ()
+        self._snapshot: Snapshot | None = None
+
+    # --- what there is ------------------------------------------------------------------------------------------
+
+    @property
+    def target(self) -> Manifest | None:
+        return self._caches.get(self.target_ref)
+
+    @property
+    def primary(self) -> Manifest | None:
+        return self._caches.get(self.primary_ref)
+
+    def objects(self, refs: tuple[Ref, ...]) -> Objects:
+        """Those that exist."""
+        found = ((ref, self._caches.get(ref)) for ref in refs)
+        return {ref: manifest for ref, manifest in found if manifest is not None}
+
+    @property
+    def service_refs(self) -> tuple[Ref, ...]:
+        return service_refs(self.program, self.target)
+
+    @property
+    def apex_ref(self) -> Ref:
+        return Ref("v1", "Service", self.program.namespace, service_names(self.program)[0])
+
+    # --- what it is made of -------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot | None:
+        """What the target is made of now; None if there is no target. Made anew only when something has changed."""
+        target = self.target
+        if target is None:
+            return None
+        configs = self.configs(self.kind.template(target))
+        seen = (target["metadata"]["uid"], target["metadata"].get("resourceVersion"), tuple(sorted(configs.items())))
+        if self._snapshot is None or seen != self._seen:
+            template = self.kind.template(target)
+            self._snapshot = Snapshot(revision_of(template, configs), template, dict(configs))
+            self._seen = seen
+        return self._snapshot
+
+    def snapshot_configs(self) -> Mapping[str, str]:
+        """The tracked ConfigMaps and Secrets of the target as it is now."""
+        snapshot = self.snapshot()
+        return snapshot.configs if snapshot is not None else {}
+
+    def config_refs(self, template: Mapping[str, object]) -> tuple[ConfigRef, ...]:
+        """The ConfigMaps and Secrets that a template names, if this rollout tracks them."""
+        return references(dict(template), self.program.namespace) if self.program.track_configs else ()
+
+    def configs(self, template: Mapping[str, object]) -> dict[str, str]:
+        """Of each tracked ConfigMap and Secret that exists, the digest of its data."""
+        digests: dict[str, str] = {}
+        for config in self.config_refs(template):
+            found = self._caches.get(config.ref)
+            if found is not None and is_tracked(found):
+                digests[config.key] = str(found["digest"])
+        return digests
+
+    # --- where its traffic goes ---------------------------------------------------------------------------------
+
+    def site(self, session: str) -> Site:
+        """What a traffic provider must know. Needs the target: its labels and ports are in the Services."""
+        target = self.target
+        label, value = ("app", self.program.target.name) if target is None else self.kind.label(target)
+        apex, primary, canary = service_names(self.program)
+        port = self.program.service.port
+        return Site(
+            program=self.program,
+            apex=apex,
+            primary=primary,
+            canary=canary,
+            port=port if port is not None else 80,
+            ports=() if target is None else discovered_ports(self.program, target),
+            session=session,
+            label=label,
+            workload=value,
+        )
+
+    def refs(self) -> tuple[Ref, ...]:
+        """Everything whose change can matter to this rollout."""
+        refs = [self.target_ref, self.primary_ref, *self.service_refs, *self.provider.refs(self.site(""))]
+        target = self.target
+        if target is not None:
+            for config in self.config_refs(self.kind.template(target)):
+                refs += [config.ref, config.primary_ref]
+        refs += [ref for ref in (target_ref(self.program), primary_ref(self.program)) if ref is not None]
+        return tuple(dict.fromkeys(refs))
+
+
+async def custom_resource(api: Api, workload: WorkloadRef) -> Manifest | None:
+    """The CustomResourceDefinition of a target that is not built in; it says where replicas and selector stand."""
+    if workload.kind.lower() in BUILT_IN:
+        return None
+    group = workload.api_version.partition("/")[0]
+    for crd in await api.list(("apiextensions.k8s.io/v1", "CustomResourceDefinition")):
+        if crd["spec"]["group"] == group and crd["spec"]["names"]["kind"].lower() == workload.kind.lower():
+            return crd
+    return None

@@ -1,0 +1,106 @@
+"""`rollway controller`: the interpreter in a cluster."""
+
+import asyncio
+import os
+import signal
+import socket
+from typing import TYPE_CHECKING, Annotated
+
+from rollway.exit_codes import ExitCode
+from rollway.parameters import Option
+from rollway.terminal import Stop, reason
+
+if TYPE_CHECKING:
+    from interpreter.cluster.controller import Settings
+
+_IN_POD = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+
+def command(
+    namespace: Annotated[
+        str | None, Option("--namespace", "Look after this namespace only; without it, after all.", "NAME")
+    ] = None,
+    metrics_server: Annotated[
+        str | None, Option("--metrics-server", "The Prometheus to ask where a policy names none.", "URL")
+    ] = None,
+    provider: Annotated[
+        str, Option("--default-provider", "The traffic provider of Flagger Canaries that name none.", "NAME")
+    ] = "istio",
+    flagger: Annotated[bool, Option("--flagger/--no-flagger", "Carry out the Canaries of Flagger as well.")] = True,
+    listen: Annotated[
+        str, Option("--listen", "Where /healthz, /readyz and /metrics are; port 0 is any.", "HOST:PORT")
+    ] = "0.0.0.0:8080",
+    workers: Annotated[int, Option("--workers", "How many rollouts are looked at side by side.", "N")] = 8,
+    elect: Annotated[
+        bool, Option("--leader-election/--no-leader-election", "Work only while holding the Lease.")
+    ] = True,
+    lease_namespace: Annotated[
+        str | None, Option("--lease-namespace", "Where the Lease is; by default the pod's own namespace.", "NAME")
+    ] = None,
+    kubeconfig: Annotated[
+        str | None, Option("--kubeconfig", "Who to speak to, and as whom; in a pod, its service account.", "FILE")
+    ] = None,
+    context: Annotated[str | None, Option("--context", "Which context of the kubeconfig.", "NAME")] = None,
+    log_format: Annotated[str, Option("--log-format", "`json`, or `console` for people.", "FORMAT")] = "json",
+    log_level: Annotated[str, Option("--log-level", "`debug`, `info`, `warning` or `error`.", "LEVEL")] = "info",
+) -> int:
+    """Carry out the rollouts of a cluster, until it is told to stop.
+
+    Watches Rollouts (and Flagger's Canaries), and does what their policies say. Several may run side by side: the one
+    that holds the Lease works, the others wait. SIGTERM ends it in order: what is being written is written whole,
+    the Lease is given back, and the next one goes on from there. `rollway install` prints what a cluster needs to run it.
+
+    \b
+    Examples:
+      rollway controller --metrics-server http://prometheus.monitoring:9090
+      rollway controller --namespace shop --no-leader-election --log-format console
+
+    Exit codes: 0 told to stop, 1 the cluster cannot be reached or does not allow it, 2 wrong usage.
+    """
+    from interpreter.cluster.logging import configure
+
+    host, _, port = listen.rpartition(":")
+    if not port.isdecimal():
+        raise Stop(f"`--listen {listen}` names no port: say it as HOST:PORT")
+    configure(log_format, log_level)
+    from interpreter.cluster.controller import Settings
+
+    settings = Settings(
+        identity=f"{socket.gethostname()}-{os.getpid()}",
+        namespace=namespace,
+        lease_namespace=lease_namespace or _own_namespace() or namespace or "rollway-system",
+        elect=elect,
+        metrics_server=metrics_server,
+        default_provider=provider,
+        flagger=flagger,
+        workers=workers,
+        host=host or "0.0.0.0",  # noqa: S104 - the kubelet asks from outside the pod
+        port=int(port),
+    )
+    return asyncio.run(_run(settings, kubeconfig, context))
+
+
+def _own_namespace() -> str | None:
+    try:
+        with open(_IN_POD, encoding="utf-8") as file:
+            return file.read().strip() or None
+    except OSError:
+        return None
+
+
+async def _run(settings: "Settings", kubeconfig: str | None, context: str | None) -> int:
+    from interpreter.cluster.connection import connect
+    from interpreter.cluster.controller import Controller
+    from interpreter.cluster.errors import ApiError
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        async with await connect(kubeconfig, context) as api:
+            await Controller(api, settings).run(stop)
+    except ApiError as error:
+        raise Stop(str(error), ExitCode.FINDINGS) from error
+    except OSError as error:
+        raise Stop(reason(error)) from error
+    return ExitCode.FINE
