@@ -48,7 +48,7 @@ def command(
 
     Watches Rollouts (and Flagger's Canaries), and does what their policies say. Several may run side by side: the one
     that holds the Lease works, the others wait. SIGTERM ends it in order: what is being written is written whole,
-    the Lease is given back, and the next one goes on from there. `rollway install` prints what a cluster needs to run it.
+    the Lease is given back, and the next one goes on from there. `rollway install` prints what a cluster needs.
 
     \b
     Examples:

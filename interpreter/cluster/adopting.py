@@ -1,8 +1,9 @@
 """Workloads that ask by annotation to be rolled out by a library's policy.
 
 `rollway.dev/policy: NAME` on a Deployment, DaemonSet or StatefulSet means: as the `RolloutLibrary` NAME of its
-namespace says, or the `ClusterRolloutLibrary` NAME if the value is `cluster/NAME`. A `Rollout` of the workload's name is kept for
-it, with the library lent to it; what follows is as for any Rollout. Taking the annotation off deletes the Rollout.
+namespace says, or the `ClusterRolloutLibrary` NAME if the value is `cluster/NAME`. A `Rollout` of the workload's name
+is kept for it, with the library lent to it; what follows is as for any Rollout. Taking the annotation off deletes the
+Rollout.
 Workloads without the annotation are left alone, and so is a Rollout of that name that somebody else made.
 """
 
@@ -72,9 +73,7 @@ class Adopting:
                 await self._parts.api.delete(_rollout_ref(ref), uid=kept["metadata"]["uid"])
             return
         if kept is not None and not ours:
-            said = (
-                f"the annotation {names.POLICY} asks for a rollout, but somebody made the Rollout `{ref.name}` already"
-            )
+            said = f"the annotation {names.POLICY} asks for a rollout, but there is a Rollout `{ref.name}` already"
             self._parts.recorder.event(workload, "NotAdopted", said, warning=True)
             return
         self._parts.caches.put(await self._parts.api.apply(_rollout(ref, asked)))

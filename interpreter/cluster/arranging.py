@@ -118,7 +118,7 @@ class Arranging:
         snapshot = await self._snapshot_of(revision, existing)
         if snapshot is None:
             return
-        await self._copies(snapshot, existing)
+        await self._copies(snapshot)
         replicas = self._wanted_replicas(target, existing, state)
         manifest = subject.kind.primary(subject.program, target, snapshot, replicas, existing)
         if existing is None and subject.program.scaler is not None:
@@ -146,7 +146,7 @@ class Arranging:
         promoted = state.phase is Phase.PROMOTING and state.canary_scale == CanaryScale("full")
         return now if promoted and now > 0 else self._subject.kind.replicas(existing)
 
-    async def _copies(self, snapshot: Snapshot, existing: Manifest | None) -> None:
+    async def _copies(self, snapshot: Snapshot) -> None:
         """The ConfigMaps and Secrets that the primary names, as they were when its revision was analysed."""
         for config in self._subject.config_refs(snapshot.template):
             if config.key not in snapshot.configs:
