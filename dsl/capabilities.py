@@ -155,7 +155,7 @@ PROVIDERS: Mapping[str, Capability] = {
         query=EVERY_OPERATOR,
         several=True,
         together=True,
-        options=("timeout", "backend_timeout", "headers", "match", "route", "rule", "api"),
+        options=("hosts", "timeout", "backend_timeout", "headers", "match", "route", "rule", "api"),
         note="requests are matched by an HTTPRoute; with `api smi` there are weights only",
     ),
     "smi": Capability("Service Mesh Interface", protocols=HTTP_AND_TCP, options=("hosts", "gateways", "api")),
@@ -169,7 +169,7 @@ PROVIDERS: Mapping[str, Capability] = {
         several=True,
         together=True,
         protocols=HTTP_AND_TCP,
-        options=("hosts", "gateways", "match", "retries", "timeout", "backends", "mesh"),
+        options=("hosts", "gateways", "match", "retries", "timeout", "backends", "mesh", "api"),
     ),
     "gloo": Capability(
         "Gloo Edge",

@@ -165,7 +165,17 @@ def _say_waiting(turn: Turn, obstacle: str) -> None:
     turn.because(obstacle)
     if not turn.cursor.settled:
         turn.set_cursor(settled=True)
-        turn.tell("WaitingToStart", f"{turn.running.revision}: {obstacle}", "info")
+        message = f"{turn.running.revision}: {obstacle}"
+        if _muted(turn):
+            turn.event("WaitingToStart", message)
+        else:
+            turn.tell("WaitingToStart", message, "info")
+
+
+def _muted(turn: Turn) -> bool:
+    """Whether it is a gate that is waited for, of which nobody is to be told."""
+    gates, passed = turn.program.start_gates, turn.cursor.passed
+    return passed < len(gates) and turn.cursor.attempt > 0 and turn.program.gates[gates[passed]].mute
 
 
 def terminating(turn: Turn) -> bool:

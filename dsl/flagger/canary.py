@@ -164,13 +164,15 @@ def read_canary(manifest: Mapping[str, Any], default_provider: str, problems: Pr
     return _Reader(*identity, manifest, spec, plane, problems).canary()
 
 
-def read_identity(manifest: Mapping[str, Any], kind: str, problems: Problems) -> tuple[str, str] | None:
-    """Name and namespace (`default` if not said) of an object of Flagger's."""
+def read_identity(
+    manifest: Mapping[str, Any], kind: str, problems: Problems, versions: tuple[str, ...] = (API_VERSION,)
+) -> tuple[str, str] | None:
+    """Name and namespace (`default` if not said) of an object of that kind."""
     version, metadata = manifest.get("apiVersion"), manifest.get("metadata")
     if manifest.get("kind") != kind:
         problems.error("kind", f"is not {kind}")
         return None
-    if version != API_VERSION:
+    if version not in versions:
         said = f"is `{version}`" if isinstance(version, str) else "is not there"
         problems.error("apiVersion", f"{said}, and {API_VERSION} is read", f"write `apiVersion: {API_VERSION}`")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
@@ -348,7 +350,9 @@ class _Reader:
         raw, problems, path = self.raw, self.problems, "spec.analysis"
         kinds = [name for name in _STEPS if name in raw]
         if not kinds:
-            problems.error(path, f"has no steps: none of {', '.join(_STEPS)}", "add `stepWeight: 10` and `maxWeight: 50`")
+            problems.error(
+                path, f"has no steps: none of {', '.join(_STEPS)}", "add `stepWeight: 10` and `maxWeight: 50`"
+            )
             return ()
         if len(kinds) > 1:
             problems.error(
@@ -487,7 +491,9 @@ class _Reader:
             self.problems.error(path, "can be met by no success rate, for that is in percent, from 0 to 100")
         if name == DURATION and high is not None and high < 1:
             self.problems.error(
-                path, f"allows {high:g} ms: durations are in whole milliseconds", f"write {high * 1000:g} for {high:g} s"
+                path,
+                f"allows {high:g} ms: durations are in whole milliseconds",
+                f"write {high * 1000:g} for {high:g} s",
             )
         elif name == DURATION and any(bound is not None and bound % 1 for bound in (low, high)):
             self.problems.warn(path, "is taken in whole milliseconds: what is behind the point is dropped")
@@ -503,7 +509,9 @@ class _Reader:
                 return None
             timeout = read_ms
         if not item["url"].startswith(("http://", "https://")):
-            self.problems.error(f"{path}.url", "is no address that can be called", "let it begin with http:// or https://")
+            self.problems.error(
+                f"{path}.url", "is no address that can be called", "let it begin with http:// or https://"
+            )
             return None
         return Hook(
             name=item["name"],

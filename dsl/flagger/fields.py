@@ -209,14 +209,11 @@ METRIC_TEMPLATE = Keys(
     ("provider", "query"),
 )
 
-ALERT_PROVIDER = Keys(
-    {
-        "type": Text(ALERT_TYPES),
-        "channel": Text(),
-        "username": Text(),
-        "address": Text(),
-        "proxy": Text(),
-        "secretRef": Keys({"name": _NAME}, ("name",)),
-    },
-    ("type",),
-)
+
+def _alert_provider(types: tuple[str, ...]) -> Keys:
+    texts = {name: Text() for name in ("channel", "username", "address", "proxy")}
+    return Keys({"type": Text(types), **texts, "secretRef": Keys({"name": _NAME}, ("name",))}, ("type",))
+
+
+ALERT_PROVIDER = _alert_provider(ALERT_TYPES)
+OUR_ALERT_PROVIDER = _alert_provider((*ALERT_TYPES, "alertmanager", "webhook"))

@@ -15,7 +15,7 @@ from dsl.compiler import compile_source
 from dsl.diagnostics import Severity
 from dsl.flagger.canary import Canary, read_canary
 from dsl.flagger.problems import Problem, Problems
-from dsl.flagger.templates import MetricTemplate, read_alert_provider, read_metric_template
+from dsl.flagger.templates import MetricTemplate, alert_provider, metric_template
 from dsl.flagger.text import canary_text, template_text
 from dsl.source import Source
 

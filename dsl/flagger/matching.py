@@ -29,9 +29,7 @@ class Test(NamedTuple):
     value: str
 
 
-def read_matches(
-    raw: list[Any], path: str, plane: Plane, problems: Problems
-) -> tuple[tuple[Test, ...], ...]:
+def read_matches(raw: list[Any], path: str, plane: Plane, problems: Problems) -> tuple[tuple[Test, ...], ...]:
     """The alternatives."""
     found = [_alternative(item, f"{path}[{index}]", plane, problems) for index, item in enumerate(raw)]
     if plane.can.one_of_each:
@@ -63,9 +61,7 @@ def _keys(item: object, name: str) -> list[Any]:
     return list(inner) if isinstance(inner, Mapping) else []
 
 
-def _test(
-    kind: str, key: str, wanted: Mapping[str, str], path: str, plane: Plane, problems: Problems
-) -> Test | None:
+def _test(kind: str, key: str, wanted: Mapping[str, str], path: str, plane: Plane, problems: Problems) -> Test | None:
     if len(wanted) != 1:
         said = "has nothing to be compared with" if not wanted else "has several things to be compared with"
         problems.error(path, said, "write one of `exact`, `prefix`, `suffix`, `regex`")
@@ -117,5 +113,7 @@ def _one_of_each(found: list[tuple[Test, ...]], path: str, plane: Plane, problem
     for kind in ("header", "cookie"):
         if sum(test.kind == kind for tests in found for test in tests) > 1:
             problems.error(
-                path, f"`{plane.flagger}` can test one {kind} only (Flagger would keep the last one)", "keep one of them"
+                path,
+                f"`{plane.flagger}` can test one {kind} only (Flagger would keep the last one)",
+                "keep one of them",
             )

@@ -27,9 +27,7 @@ class MetricsText(NamedTuple):
     checks: tuple[str, ...]
 
 
-def metrics_text(
-    canary: Canary, templates: Mapping[str, MetricTemplate], problems: Problems
-) -> MetricsText:
+def metrics_text(canary: Canary, templates: Mapping[str, MetricTemplate], problems: Problems) -> MetricsText:
     """Templates by `namespace/name`: those at hand are written out, the others are referred to."""
     metrics = canary.analysis.metrics
     standard = Names(_HTTP)
@@ -70,9 +68,7 @@ def _declaration(
 ) -> str:
     if metric.template is None:
         query = translated(metric.query, f"{metric.path}.query", problems)
-        lines = [f"prometheus {raw(query)}"]
-        lines += [f"server {string(canary.metrics_server)}"] if canary.metrics_server else []
-        return block(f"metric {name} returns number", [*lines, *_variables(metric)])
+        return block(f"metric {name} returns number", [f"prometheus {raw(query)}", *_variables(metric)])
     key = f"{metric.template.namespace}/{metric.template.name}"
     template = templates.get(key)
     if template is not None and can_be_written(template, canary.namespace):
@@ -100,5 +96,5 @@ def template_lines(template: MetricTemplate) -> Iterator[str]:
         yield f"server {string(template.address)}"
     if template.secret:
         yield f"secret {string(template.secret)}"
-    if template.insecure:
+    if template.insecure_skip_verify:
         yield "insecure_skip_verify true"

@@ -37,3 +37,8 @@ class Problems:
     def fatal(self) -> bool:
         """Whether there is an error among them."""
         return any(problem.severity is Severity.ERROR for problem in self.all)
+
+    @property
+    def words(self) -> str:
+        """The errors, in a line."""
+        return "; ".join(str(problem) for problem in self.all if problem.severity is Severity.ERROR)

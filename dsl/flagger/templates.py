@@ -1,4 +1,8 @@
-"""MetricTemplates and AlertProviders: typed, for the importer and for the cluster's shell."""
+"""MetricTemplates and AlertProviders: typed, for the importer and for the cluster's shell.
+
+Flagger's and ours (`rollway.dev/v1alpha1`) have one form. They differ in the query: a Go template in Flagger's, one of
+the language in ours.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dsl.flagger.canary import read_identity
-from dsl.flagger.fields import ALERT_PROVIDER, METRIC_TEMPLATE
+from dsl.flagger.canary import API_VERSION, read_identity
+from dsl.flagger.fields import ALERT_PROVIDER, METRIC_TEMPLATE, OUR_ALERT_PROVIDER
 from dsl.flagger.problems import Problems
 from dsl.flagger.queries import translated
-from dsl.flagger.reading import Listed, Text, read
+from dsl.flagger.reading import Keys, Listed, Text, read
+
+OURS = "rollway.dev/v1alpha1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +35,7 @@ class MetricTemplate:
     headers: Mapping[str, str] = field(default_factory=dict)
     secret: str = ""
     region: str = ""
-    insecure: bool = False
+    insecure_skip_verify: bool = False
 
     @property
     def key(self) -> str:
@@ -54,45 +60,62 @@ class AlertProvider:
         return f"{self.namespace}/{self.name}"
 
 
-def read_metric_template(manifest: Mapping[str, Any], problems: Problems) -> MetricTemplate | None:
+def read_metric_template(manifest: Mapping[str, Any]) -> MetricTemplate | str:
+    """The MetricTemplate in a manifest, or in words why it cannot be used."""
+    problems = Problems()
+    return metric_template(manifest, problems) or problems.words
+
+
+def metric_template(manifest: Mapping[str, Any], problems: Problems) -> MetricTemplate | None:
     """The MetricTemplate in a manifest; None, with the reasons, if it cannot be used."""
-    spec = _spec(manifest, "MetricTemplate", METRIC_TEMPLATE, problems)
-    if spec is None:
+    found = _spec(manifest, "MetricTemplate", METRIC_TEMPLATE, problems)
+    if found is None:
         return None
-    (name, namespace), data = spec
+    (name, namespace), data = found
     provider = data["provider"]
-    return MetricTemplate(
+    query = data["query"]
+    template = MetricTemplate(
         name=name,
         namespace=namespace,
         provider=provider["type"],
-        query=translated(data["query"], "spec.query", problems),
+        query=query if manifest["apiVersion"] == OURS else translated(query, "spec.query", problems),
         address=provider.get("address", ""),
         headers=_headers(provider.get("headers", {}), problems),
         secret=provider.get("secretRef", {}).get("name", ""),
         region=provider.get("region", ""),
-        insecure=provider.get("insecureSkipVerify", False),
+        insecure_skip_verify=provider.get("insecureSkipVerify", False),
     )
+    return None if problems.fatal else template
 
 
-def read_alert_provider(manifest: Mapping[str, Any], problems: Problems) -> AlertProvider | None:
+def read_alert_provider(manifest: Mapping[str, Any]) -> AlertProvider | str:
+    """The AlertProvider in a manifest, or in words why it cannot be used."""
+    problems = Problems()
+    return alert_provider(manifest, problems) or problems.words
+
+
+def alert_provider(manifest: Mapping[str, Any], problems: Problems) -> AlertProvider | None:
     """The AlertProvider in a manifest; None, with the reasons, if it cannot be used."""
-    spec = _spec(manifest, "AlertProvider", ALERT_PROVIDER, problems)
-    if spec is None:
+    shape = OUR_ALERT_PROVIDER if manifest.get("apiVersion") == OURS else ALERT_PROVIDER
+    found = _spec(manifest, "AlertProvider", shape, problems)
+    if found is None:
         return None
-    (name, namespace), data = spec
+    (name, namespace), data = found
     secret = data.get("secretRef", {}).get("name", "")
-    if bool(secret) == bool(data.get("address")):
-        path = "spec.secretRef" if secret else "spec.address"
-        said = "stands beside `address`, and only one of them can be" if secret else "is not there, nor is `secretRef`"
-        problems.error(path, said, "keep the address in the Secret" if secret else "name a Secret with the key `address`")
+    if secret and data.get("address"):
+        help = "keep the address in the Secret, under the key `address`"
+        problems.error("spec.address", "stands beside `secretRef`, and only one of them can be", help)
+    if not secret and not data.get("address"):
+        help = "add `secretRef` with the name of a Secret that has the key `address`"
+        problems.error("spec.secretRef", "is not there, nor is `address`", help)
     texts = {key: data[key] for key in ("type", "channel", "username", "address", "proxy") if key in data}
-    return AlertProvider(name, namespace, secret=secret, **texts)
+    return None if problems.fatal else AlertProvider(name, namespace, secret=secret, **texts)
 
 
 def _spec(
-    manifest: Mapping[str, Any], kind: str, shape: Any, problems: Problems
+    manifest: Mapping[str, Any], kind: str, shape: Keys, problems: Problems
 ) -> tuple[tuple[str, str], dict[str, Any]] | None:
-    identity = read_identity(manifest, kind, problems)
+    identity = read_identity(manifest, kind, problems, (API_VERSION, OURS))
     raw = manifest.get("spec")
     spec = read(raw if raw is not None else {}, shape, "spec", problems)
     return None if identity is None or spec is None or problems.fatal else (identity, spec)

@@ -64,7 +64,7 @@ def _rollout(canary: Canary, hooks: HooksText, metrics: MetricsText, problems: P
         yield service
     yield traffic_text(canary, problems)
     if canary.metrics_server:
-        yield f"metrics {string(canary.metrics_server)}"
+        yield f"prometheus {string(canary.metrics_server)}"
     if canary.deadline_ms != 600_000:
         yield f"deadline {duration(canary.deadline_ms)}"
     yield from _ready(canary)

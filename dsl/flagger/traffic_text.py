@@ -127,5 +127,3 @@ def _settings(canary: Canary) -> Iterator[str]:
             yield f"{arm} {value(service[arm])}"
     if service.get("unmanagedMetadata"):
         yield f"unmanaged_metadata {value(service['unmanagedMetadata'])}"
-
-

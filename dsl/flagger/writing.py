@@ -14,7 +14,22 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 _TAKEN = frozenset(
     {
-        *("min", "max", "abs", "true", "false", "and", "or", "not", "in", "of", "over", "canary", "primary", "baseline"),
+        *(
+            "min",
+            "max",
+            "abs",
+            "true",
+            "false",
+            "and",
+            "or",
+            "not",
+            "in",
+            "of",
+            "over",
+            "canary",
+            "primary",
+            "baseline",
+        ),
         *("no_regression", "no_slower", "meets", "certified", "not_worse", "kayenta"),
     }
 )

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """`body` becomes the `metadata` of the call, string to string."""
+    """`body` becomes the `metadata` of the call, string to string. `mute`, of a gate: nobody is told that it is
+    waited for."""
 
     url: str
     timeout_ms: int = 10_000
@@ -18,13 +19,14 @@ class Webhook:
     body: Mapping[str, str] = field(default_factory=dict)
     secret: str | None = None
     insecure_skip_verify: bool = False
+    mute: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """`kind` is `slack`, `msteams`, `discord`, `rocket`, `gchat`, `alertmanager` or `webhook`; `to` is what stood
-    behind
-    it: a channel's name, or a URL. `fields` are its other settings."""
+    """`kind` is `slack`, `msteams`, `discord`, `rocket`, `gchat`, `alertmanager`, `webhook` or
+    `provider`; `to` is what stood behind it: a channel's name, a URL, or `namespace/name` of an AlertProvider. `fields`
+    are its other settings."""
 
     kind: str
     to: str

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from dsl.ir.conditions import Condition
@@ -20,10 +21,15 @@ class MatchTest:
 
 @dataclass(frozen=True, slots=True)
 class StickySpec:
-    """Requests that the canary has answered get this cookie and stay with the canary."""
+    """Requests that the canary has answered get this cookie and stay with the canary.
+
+    `attributes` are the rest of the cookie: `domain`, `path`, `same_site` (Strict, Lax, None), `http_only`, `secure`,
+    `partitioned`; and `primary_cookie`, the name of a cookie by which requests stay with the primary.
+    """
 
     cookie: str
     max_age_ms: int
+    attributes: Mapping[str, str | bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

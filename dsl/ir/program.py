@@ -82,7 +82,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One rollout, compiled. `spans[i]` belongs to `code[i]`, and is not part of the digest."""
+    """One rollout, compiled. `spans[i]` belongs to `code[i]`, and is not part of the digest. `start_gates` are asked
+    before the canary is scaled up."""
 
     name: str
     namespace: str

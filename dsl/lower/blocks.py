@@ -7,7 +7,7 @@ from typing import Any
 from dsl import ir, syntax
 from dsl.diagnostics import Label
 from dsl.findings import listed
-from dsl.meaning.blocks import CHANNEL, WEBHOOK, Slot, Text
+from dsl.meaning.blocks import CHANNEL, GATE, WEBHOOK, Slot, Text
 from dsl.meaning.fields import read_fields, twice
 from dsl.meaning.frames import Frame
 from dsl.meaning.scope import Declared, Space
@@ -63,7 +63,8 @@ def _use_call(use: syntax.Use, space: Space, into: dict[str, ir.Webhook], frame:
 def webhook_of(node: syntax.Webhook | syntax.Gate, frame: Frame) -> ir.Webhook:
     """A webhook or a gate."""
     word = "webhook" if isinstance(node, syntax.Webhook) else "gate"
-    data = read_fields(node.fields, WEBHOOK, frame, f"the {word} `{node.name.text}`", node.name.span, node.span)
+    slots = WEBHOOK if word == "webhook" else GATE
+    data = read_fields(node.fields, slots, frame, f"the {word} `{node.name.text}`", node.name.span, node.span)
     return ir.Webhook(
         url=data.get("url", ""),
         timeout_ms=data.get("timeout", 10_000),
@@ -72,6 +73,7 @@ def webhook_of(node: syntax.Webhook | syntax.Gate, frame: Frame) -> ir.Webhook:
         body=data.get("body", {}),
         secret=data.get("secret"),
         insecure_skip_verify=data.get("insecure_skip_verify", False),
+        mute=data.get("mute", False),
     )
 
 

@@ -13,7 +13,7 @@ from dsl import ir, syntax
 from dsl.diagnostics import Label
 from dsl.findings import listed, one_line
 from dsl.lower.quantities import quantity_of
-from dsl.meaning.blocks import METRIC
+from dsl.meaning.blocks import METRIC, TEMPLATE
 from dsl.meaning.fields import read_fields, scalar
 from dsl.meaning.frames import Bench, Frame, Wanted
 from dsl.meaning.quantities import fixed
@@ -49,8 +49,8 @@ def metric_of(wanted: Wanted) -> ir.Metric | None:
     node = wanted.declared.of(syntax.Metric)
     unit = ir.Unit(node.unit.text)
     match node.body:
-        case syntax.TemplateRef(name=name):
-            return _template(name, unit, wanted)
+        case syntax.TemplateRef():
+            return _template(node.body, node, unit, wanted)
         case tuple() if type(node.body) is tuple:  # a node is a tuple too
             return _queried(node, node.body, unit, wanted)
         case _:
@@ -62,7 +62,9 @@ def _arguments(bindings: Mapping[str, Any]) -> dict[str, str | float | bool]:
     return {name: value for name, value in given.items() if value is not None}
 
 
-def _template(name: syntax.String, unit: ir.Unit, wanted: Wanted) -> ir.Metric | None:
+def _template(ref: syntax.TemplateRef, node: syntax.Metric, unit: ir.Unit, wanted: Wanted) -> ir.Metric | None:
+    name = ref.name
+    settings = read_fields(ref.fields, TEMPLATE, wanted.frame, f"the metric `{node.name.text}`")
     namespace, slash, rest = name.value.partition("/")
     if not namespace or not slash or not rest or "/" in rest:
         wanted.frame.findings.error(
@@ -73,7 +75,13 @@ def _template(name: syntax.String, unit: ir.Unit, wanted: Wanted) -> ir.Metric |
         )
         wanted.frame.bench.spoilt = True
         return None
-    return ir.Metric(unit, template=name.value, arguments=_arguments(wanted.bindings))
+    return ir.Metric(
+        unit,
+        template=name.value,
+        arguments=_arguments(wanted.bindings),
+        no_data=ir.NoData(settings.get("no_data", "fail")),
+        variables=settings.get("variables", {}),
+    )
 
 
 # --- metrics made of metrics ------------------------------------------------------------------------------------

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 from dsl import ir, syntax
 from dsl.diagnostics import Label
 from dsl.findings import Findings
 from dsl.lower.analysis import every_of, own_analysis, use_analysis
-from dsl.lower.blocks import use_channel, use_webhook, use_window
+from dsl.lower.blocks import use_channel, use_gate, use_webhook, use_window
 from dsl.lower.flow import follow
 from dsl.lower.guardrails import guardrails_of
 from dsl.lower.metrics import work_out
 from dsl.lower.steps import WRITERS
 from dsl.meaning.blocks import READY, SCALER, SERVICE, traffic_slots
 from dsl.meaning.coder import Coder
-from dsl.meaning.evaluate import duration, typed, whole
+from dsl.meaning.evaluate import duration, string, typed, whole
 from dsl.meaning.fields import read_fields, twice
 from dsl.meaning.frames import Bench, Frame
 from dsl.meaning.local import entered, with_let
@@ -38,6 +39,7 @@ _LONE = (
     syntax.SkipAnalysis,
     syntax.OnDelete,
     syntax.ScaleDownDelay,
+    syntax.Prometheus,
 )
 """Statements that stand once at most. The analysis and the steps are looked at together with their other forms."""
 
@@ -99,6 +101,7 @@ class _Rollout:
             "scaler": self.scaler(scaler) if scaler is not None else None,
             "notify": tuple(dict.fromkeys(use_channel(i.channel, self.at(i)) for i in self.each(syntax.NotifyUse))),
             "only_in": tuple(dict.fromkeys(use_window(i.window, self.at(i)) for i in self.each(syntax.OnlyIn))),
+            "start_gates": tuple(dict.fromkeys(use_gate(i.gate, self.at(i)) for i in self.each(syntax.AfterGate))),
             "after": tuple(self.after(item) for item in self.each(syntax.After)),
             "handlers": self.handlers(),
             "guardrails": guardrails_of(self.modules, self.name, self.namespace, target, self.bench),
@@ -116,7 +119,7 @@ class _Rollout:
             spans=code.spans,
             analysis=analysis,
             **parts,
-            **self.bench.named(),
+            **(self.bench.named() | {"metrics": self.metrics()}),
         )
         spoilt = self.bench.spoilt or len(self.bench.findings.all) > errors
         return Lowered(None if spoilt else program, code.places, self.bench)
@@ -196,6 +199,7 @@ class _Rollout:
     def scaler(self, item: syntax.Scaler) -> ir.Scaler:
         data = read_fields(item.fields, SCALER, self.at(item), "a scaler")
         low, high = data.get("primary_replicas", (None, None))
+        low, high = data.get("primary_min_replicas", low), data.get("primary_max_replicas", high)
         ref = self.workload(item.workload, SCALERS, "kind of scaler")
         return ir.Scaler(ref, low, high, data.get("primary_queries", {}))
 
@@ -224,6 +228,15 @@ class _Rollout:
             options={name: value for name, value in data.items() if name not in own},
             **{name: data[name] for name in own[1:] if name in data},
         )
+
+    def metrics(self) -> dict[str, ir.Metric]:
+        """The metrics, those that name no server with the rollout's own."""
+        item = self.one(syntax.Prometheus)
+        server = string(item.server, self.at(item), "the address of a server") if item is not None else None
+        return {
+            name: replace(metric, server=server) if server is not None and _takes_server(metric) else metric
+            for name, metric in self.bench.metrics.items()
+        }
 
     # --- analysis and steps -----------------------------------------------------------------------------------
 
@@ -319,6 +332,10 @@ class _Rollout:
             )
             self.bench.spoilt = True
         return ir.RolloutRef(item.rollout.text, namespace)
+
+
+def _takes_server(metric: ir.Metric) -> bool:
+    return metric.server is None and bool(metric.queries) and all(q.provider == "prometheus" for q in metric.queries)
 
 
 def _is_provider(name: str) -> bool:

@@ -10,8 +10,10 @@ from dsl.diagnostics import Label
 from dsl.lower.analysis import every_of, use_analysis
 from dsl.lower.blocks import use_channel, use_gate, use_webhook, use_window
 from dsl.lower.flow import FLOW
+from dsl.meaning.blocks import STICKY
 from dsl.meaning.coder import Coder, Writer
 from dsl.meaning.evaluate import duration, mistyped, out_of_range, share, string, value_of, whole
+from dsl.meaning.fields import read_fields
 from dsl.meaning.frames import Frame
 from dsl.meaning.values import Type, clean, number_text
 from dsl.meaning.words import one_of
@@ -110,7 +112,8 @@ def _sticky(coder: Coder, step: syntax.Sticky, frame: Frame) -> None:
         bounds = "made of letters, digits, `-`, `_` and `.`"
         what, how, mend = "the name of a cookie", "does not fit", "leave out all other signs"
         out_of_range(value, step.cookie.span, frame, what=what, bounds=bounds, how=how, help_=mend)
-    coder.emit(ir.RouteOp(sticky=ir.StickySpec(cookie or "", ms or _STICKY_MS)), step, frame)
+    attributes = read_fields(step.fields, STICKY, frame, "`sticky`")
+    coder.emit(ir.RouteOp(sticky=ir.StickySpec(cookie or "", ms or _STICKY_MS, attributes)), step, frame)
 
 
 def _is_cookie(name: str) -> bool:

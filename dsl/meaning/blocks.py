@@ -90,7 +90,7 @@ SECRET = Slot(Text())
 _PORT = Whole(1, 65535)
 _METADATA = Keys({"labels": Texts(), "annotations": Texts()})
 
-WEBHOOK: Slots = {
+_CALL: Slots = {
     "url": Slot(Text(), required=True),
     "timeout": Slot(Time()),
     "retries": Slot(Whole(0, 100)),
@@ -99,6 +99,8 @@ WEBHOOK: Slots = {
     "secret": SECRET,
     "insecure_skip_verify": Slot(Flag()),
 }
+WEBHOOK: Slots = _CALL
+GATE: Slots = {**_CALL, "mute": Slot(Flag())}
 
 CHANNEL: Slots = {
     "secret": SECRET,
@@ -107,7 +109,9 @@ CHANNEL: Slots = {
     "proxy": Slot(Text()),
     "cluster": Slot(Text()),
     "timeout": Slot(Time(as_text=True)),
+    "retries": Slot(Whole(0, 100)),
     "headers": Slot(Texts()),
+    "body": Slot(Texts()),
     "labels": Slot(Texts()),
     "annotations": Slot(Texts()),
     "insecure_skip_verify": Slot(Flag()),
@@ -121,6 +125,18 @@ METRIC: Slots = {
     "insecure_skip_verify": Slot(Flag()),
     "variables": Slot(Texts()),
     "buckets": Slot(OneOf(("seconds", "milliseconds"))),
+}
+
+TEMPLATE: Slots = {name: METRIC[name] for name in ("no_data", "variables")}
+
+STICKY: Slots = {
+    "primary_cookie": Slot(Text()),
+    "domain": Slot(Text()),
+    "path": Slot(Text()),
+    "same_site": Slot(OneOf(("Strict", "Lax", "None"))),
+    "http_only": Slot(Flag()),
+    "secure": Slot(Flag()),
+    "partitioned": Slot(Flag()),
 }
 
 SERVICE: Slots = {
@@ -142,6 +158,8 @@ READY: Slots = {"primary": Slot(Percent()), "canary": Slot(Percent())}
 
 SCALER: Slots = {
     "primary_replicas": Slot(Bounds(1)),
+    "primary_min_replicas": Slot(Whole(1)),
+    "primary_max_replicas": Slot(Whole(1)),
     "primary_queries": Slot(Texts()),
 }
 

@@ -21,7 +21,7 @@ QUERY_PROVIDERS = (
     "keptn",
     "externalmetrics",
 )
-CHANNEL_KINDS = ("slack", "msteams", "discord", "rocket", "gchat", "alertmanager", "webhook")
+CHANNEL_KINDS = ("slack", "msteams", "discord", "rocket", "gchat", "alertmanager", "webhook", "provider")
 SEVERITIES = ("info", "warn", "error")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVENTS = ("start", "pause", "promoted", "rollback", "finished")

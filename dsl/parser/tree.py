@@ -36,8 +36,10 @@ def _metric(name: syntax.Name, params: Any, unit: syntax.Name, body: Any, span: 
     return syntax.Metric(name, params or (), unit, body, "", span)
 
 
-def _metric_template(name: syntax.Name, template: syntax.String, unit: syntax.Name, span: Span) -> syntax.Metric:
-    return syntax.Metric(name, (), unit, syntax.TemplateRef(template, template.span), "", span)
+def _metric_template(
+    name: syntax.Name, template: syntax.String, unit: syntax.Name, fields: Any, span: Span
+) -> syntax.Metric:
+    return syntax.Metric(name, (), unit, syntax.TemplateRef(template, fields or (), template.span), "", span)
 
 
 def _query_or_field(item: syntax.Query | syntax.Variant | syntax.Field) -> syntax.Query | syntax.Variant | syntax.Field:
@@ -227,6 +229,8 @@ NODES: dict[str, Callable[..., Any]] = {
     "handler": syntax.Handler,
     "only_in": syntax.OnlyIn,
     "after": syntax.After,
+    "after_gate": syntax.AfterGate,
+    "prometheus": syntax.Prometheus,
     "notify_use": syntax.NotifyUse,
     "scale_down_delay": syntax.ScaleDownDelay,
     "setting": syntax.Setting,
@@ -244,7 +248,7 @@ NODES: dict[str, Callable[..., Any]] = {
     "mirror": syntax.Mirror,
     "mirror_off": lambda span: syntax.Mirror(None, None, None, span),
     "route": _gathered(syntax.Route),
-    "sticky": syntax.Sticky,
+    "sticky": lambda cookie, lasting, fields, span: syntax.Sticky(cookie, lasting, fields or (), span),
     "scale": syntax.Scale,
     "scale_match": lambda span: syntax.Scale(None, span),
     "wait_approval": syntax.WaitApproval,

@@ -68,6 +68,7 @@ from dsl.syntax.metrics import Metric, Query, TemplateRef, Variant
 from dsl.syntax.pieces import Amount, Field, Let, Param, Use
 from dsl.syntax.rollouts import (
     After,
+    AfterGate,
     AnalysisUse,
     Baseline,
     Deadline,
@@ -75,6 +76,7 @@ from dsl.syntax.rollouts import (
     NotifyUse,
     OnDelete,
     OnlyIn,
+    Prometheus,
     Ready,
     RolloutItem,
     ScaleDownDelay,
@@ -117,6 +119,7 @@ from dsl.syntax.tests import ExpectBound, ExpectOutcome, GivenEvent, GivenMetric
 __all__ = [
     "AbortGate",
     "After",
+    "AfterGate",
     "Amount",
     "Analyse",
     "Analysis",
@@ -180,6 +183,7 @@ __all__ = [
     "Param",
     "Pause",
     "Percent",
+    "Prometheus",
     "Promote",
     "Query",
     "Ramp",

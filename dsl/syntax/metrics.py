@@ -26,9 +26,10 @@ class Variant(Node):
 
 
 class TemplateRef(Node):
-    """`from template "namespace/name"`."""
+    """`from template "namespace/name" … { variables { … } }`."""
 
     name: String
+    fields: tuple[Field, ...]
     span: Span
 
 

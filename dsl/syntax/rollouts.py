@@ -103,6 +103,20 @@ class After(Node):
     span: Span
 
 
+class AfterGate(Node):
+    """`after gate signoff`: asked before the canary is scaled up."""
+
+    gate: Use
+    span: Span
+
+
+class Prometheus(Node):
+    """`prometheus "http://prometheus:9090"`: the server of those metrics that name none."""
+
+    server: Expr
+    span: Span
+
+
 class NotifyUse(Node):
     """`notify oncall`, in a rollout: its events go to that channel."""
 
@@ -142,6 +156,8 @@ RolloutItem = (
     | OnDelete
     | OnlyIn
     | After
+    | AfterGate
+    | Prometheus
     | NotifyUse
     | ScaleDownDelay
     | Handler

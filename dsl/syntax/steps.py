@@ -5,7 +5,7 @@ from __future__ import annotations
 from dsl.node import Node
 from dsl.source import Span
 from dsl.syntax.expressions import Expr, Name
-from dsl.syntax.pieces import Amount, Let, Use
+from dsl.syntax.pieces import Amount, Field, Let, Use
 
 
 class Run(Node):
@@ -84,10 +84,11 @@ class Route(Node):
 
 
 class Sticky(Node):
-    """`sticky "canary-session" for 24h`."""
+    """`sticky "canary-session" for 24h { path "/shop" }`."""
 
     cookie: Expr
     duration: Expr | None
+    fields: tuple[Field, ...]
     span: Span
 
 

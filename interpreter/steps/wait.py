@@ -6,7 +6,7 @@ runs out of its `within` does what `else` says.
 
 from __future__ import annotations
 
-from dsl.ir import WaitOp
+from dsl.ir import HoldOp, PromoteOp, RouteOp, WaitOp
 from interpreter.checks import first_due, take_check
 from interpreter.durations import duration
 from interpreter.ending import handle, roll_back
@@ -54,12 +54,31 @@ def _announce(turn: Turn, op: WaitOp) -> None:
     if turn.cursor.settled:
         return
     turn.set_cursor(settled=True)
-    following = turn.cursor.pc + 1
-    code = turn.program.code
-    before_promotion = following < len(code) and code[following].op == "promote"
-    turn.enter(Phase.WAITING_PROMOTION if before_promotion else turn.state.phase, f"waiting for {subject(op)}")
-    turn.tell("WaitingForApproval" if op.gate is None else "WaitingForGate", f"waiting for {subject(op)}", "warn")
+    why = f"waiting for {subject(op)}"
+    turn.enter(Phase.WAITING_PROMOTION if _before_promotion(turn) else turn.state.phase, why)
+    if op.gate is not None and turn.program.gates[op.gate].mute:
+        turn.event("WaitingForGate", why, warning=True)
+    else:
+        turn.tell("WaitingForApproval" if op.gate is None else "WaitingForGate", why, "warn")
     handle(turn, "pause")
+
+
+def _before_promotion(turn: Turn) -> bool:
+    """Whether nothing but the promotion follows, or a switch of all traffic to the canary and its check before that."""
+    switched = False
+    for op in turn.program.code[turn.cursor.pc + 1 :]:
+        match op:
+            case PromoteOp():
+                return True
+            case RouteOp(weight=100):
+                switched = True
+            case WaitOp() | RouteOp(weight=None, mirror=0, matches=None):
+                continue
+            case HoldOp() if switched:
+                continue
+            case _:
+                return False
+    return False
 
 
 def _granted(turn: Turn, op: WaitOp) -> bool:
