@@ -1,0 +1,121 @@
+"""Deployments.
+
+The primary takes over strategy, history and deadlines. It is never paused, even when the target is.
+"""
+
+# ruff: noqa: ARG002 - every kind has the signatures of the protocol
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+from dsl.ir import Program
+from interpreter.durations import duration
+from interpreter.objects import Change, Edit, Manifest
+from interpreter.state import Readiness
+from interpreter.workloads import progress
+from interpreter.workloads.derivation import (
+    apply_replicas,
+    check_existing,
+    primary_metadata,
+    primary_selector,
+    primary_template,
+    selector_label,
+)
+from interpreter.workloads.kind import Snapshot
+from interpreter.workloads.metadata import PLAIN, Naming
+from interpreter.workloads.revision import cleaned
+
+_COPIED = ("progressDeadlineSeconds", "minReadySeconds", "revisionHistoryLimit", "strategy")
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentKind:
+    """`apps/v1` Deployments."""
+
+    naming: Naming = PLAIN
+
+    def template(self, target: Manifest) -> dict[str, Any]:
+        return cleaned(target["spec"]["template"])
+
+    def label(self, target: Manifest) -> tuple[str, str]:
+        labels = target["spec"]["selector"].get("matchLabels")
+        return selector_label(target, labels, self.naming, "`spec.selector.matchLabels`")
+
+    def primary(
+        self, program: Program, target: Manifest, snapshot: Snapshot, replicas: int | None, existing: Manifest | None
+    ) -> Manifest:
+        before = existing["spec"]["template"] if existing is not None else None
+        check_existing(target, existing, before or {})
+        label = self.label(target)
+        labels = target["spec"]["template"]["metadata"].get("labels") or {}
+        selector = primary_selector(target, label, labels, existing)
+        spec = {key: copy.deepcopy(target["spec"][key]) for key in _COPIED if key in target["spec"]}
+        spec["selector"] = selector
+        spec["template"] = primary_template(target, snapshot, label, selector, existing, before)
+        made: Manifest = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": primary_metadata(target, snapshot, self.naming, label),
+            "spec": spec,
+        }
+        apply_replicas(made, ("spec", "replicas"), replicas, existing)
+        return made
+
+    def readiness(self, workload: Manifest, share: float, deadline_ms: int, now_ms: int) -> Readiness:
+        stale = progress.unobserved(workload)
+        if stale is not None:
+            return stale
+        wanted = self.replicas(workload)
+        if workload["spec"].get("paused") and wanted:
+            name = workload["metadata"]["name"]
+            return Readiness(False, f"it is paused (`spec.paused`); `kubectl rollout resume deployment/{name}` goes on")
+        rolling = progress.condition(workload, "Progressing")
+        if rolling is not None and rolling.get("reason") == "ProgressDeadlineExceeded":
+            return Readiness(False, _of(rolling, "it made no progress within its deadline"), failed=True)
+        updated, available = progress.count(workload, "updatedReplicas"), progress.count(workload, "availableReplicas")
+        if updated < wanted:
+            return progress.behind(updated, wanted, "updated")
+        old = progress.count(workload, "replicas") - updated
+        if old > 0:
+            return Readiness(False, f"{old} old pod{'s are' if old > 1 else ' is'} still there")
+        if progress.enough(available, updated, share):
+            return progress.READY
+        missing = progress.behind(available, updated, "available")
+        if _overdue(workload, deadline_ms, now_ms):
+            return Readiness(False, f"{missing.reason} after {duration(deadline_ms)}", failed=True)
+        return missing
+
+    def replicas(self, workload: Manifest) -> int:
+        wanted = workload["spec"].get("replicas")
+        return 1 if wanted is None else int(wanted)
+
+    def scaled(self, target: Manifest, replicas: int) -> Change | None:
+        if target["spec"].get("replicas") == replicas:
+            return None
+        after = copy.deepcopy(target)
+        after["spec"]["replicas"] = replicas
+        return Edit(target, after)
+
+
+def _overdue(workload: Manifest, deadline_ms: int, now_ms: int) -> bool:
+    """Whether too few pods have been available for longer than the deadline, with no progress since.
+
+    Without a look at the progress, a primary that has long been broken would fail at once when its repair is promoted.
+    """
+    available = progress.condition(workload, "Available")
+    if available is None or (available.get("status"), available.get("reason")) != (
+        "False",
+        "MinimumReplicasUnavailable",
+    ):
+        return False
+    rolling = progress.condition(workload, "Progressing") or {}
+    moments = [progress.instant(each.get("lastUpdateTime")) for each in (available, rolling)]
+    known = [moment for moment in moments if moment is not None]
+    return bool(known) and max(known) + deadline_ms <= now_ms
+
+
+def _of(condition: Any, otherwise: str) -> str:
+    return str(condition.get("message") or otherwise)
