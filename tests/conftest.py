@@ -1,0 +1,5 @@
+"""What all tests have at hand."""
+
+from __future__ import annotations
+
+pytest_plugins = ["tests.controlplane.plugin"]
