@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from dsl.ir import HoldOp, Program, RouteOp, WaitOp
+from dsl.ir import HoldOp, Program, RouteOp
 from dsl.ir_json import digest
 from interpreter.cluster.flagger_status import goes_by_weight
 from interpreter.routing import HOME, reduced
@@ -39,7 +39,6 @@ from interpreter.state import (
     State,
 )
 from interpreter.steps.route import changed
-from interpreter.steps.wait import subject
 
 _FULL = CanaryScale("full")
 _OFF = CanaryScale()
@@ -141,24 +140,20 @@ def _progressing(found: _Found) -> State:
     by_weight = goes_by_weight(found.program)
     place = _place(found, most=found.weight if by_weight else 100.0)
     cursor = _at(place.pc)
-    if not by_weight and found.iterations > 0 and (place.pc >= 0 or place.routing == found.seen):
-        cursor = _in_hold(found, place.pc)
+    if not by_weight and found.iterations > 0 and (place.pc >= 0 or found.seen == HOME):
+        cursor = _in_hold(found, place.pc, found.iterations - 1)
     return found.state(run=found.run(cursor, place.routing), routing=place.routing, scale=_FULL)
 
 
 def _waiting_promotion(found: _Found) -> State:
-    """At the gate, with the traffic as it is seen. That it is waited for has been said already."""
-    code = found.program.code
+    """Before the gate is asked again there is a check, at once. Without the traffic that the canary had earned by then
+    it does not wait any more, but earns it again."""
     place = _place(found, most=100.0)
-    promotion = _promotion(found.program)
-    begin = place.pc
-    if goes_by_weight(found.program):
-        begin = max((at for at in range(promotion) if code[at].op in ("hold", "route")), default=-1)
-    pc = next((at for at in range(begin + 1, promotion) if code[at].op == "wait"), promotion)
-    op = code[pc] if pc < len(code) else None
-    reason = f"waiting for {subject(op)}" if isinstance(op, WaitOp) else ""
-    run = found.run(replace(_at(pc), settled=True), place.routing)
-    return found.state(run=run, routing=place.routing, scale=_FULL, reason=reason)
+    intact = found.seen is not None and (not goes_by_weight(found.program) or place == _path(found.program)[-1])
+    cursor = _in_hold(found, place.pc, -1) if intact else _at(place.pc)
+    state = found.state(run=found.run(cursor, place.routing), routing=place.routing, scale=_FULL)
+    holds = cursor.needed > 0
+    return state if holds else replace(state, phase=Phase.PROGRESSING)
 
 
 def _promoting(found: _Found) -> State:
@@ -217,8 +212,9 @@ def _within(routing: Routing, seen: Routing) -> bool:
     return reduced(seen, bare) == replace(bare, sticky=None)
 
 
-def _in_hold(found: _Found, pc: int) -> Cursor:
-    """In the hold that follows, with as many of its checks passed as Flagger's iterations say; one is always left."""
+def _in_hold(found: _Found, pc: int, passed: int) -> Cursor:
+    """In the hold that follows, with so many of its checks passed; one is always left, and all others if `passed` is
+    -1, when that one is due at once. Where no hold follows, at `pc`."""
     code = found.program.code
     at = next((i for i in range(pc + 1, len(code)) if code[i].op in ("hold", "route", "promote")), -1)
     op = code[at]
@@ -226,8 +222,9 @@ def _in_hold(found: _Found, pc: int) -> Cursor:
         return _at(pc)
     every = found.program.analyses[op.analysis].every_ms
     needed = max(1, op.checks if op.checks is not None else (op.duration_ms or 0) // every)
-    passed = min(found.iterations - 1, needed - 1)
-    return Cursor(pc=at, since_ms=-passed * every, due_ms=every, needed=needed, passed=passed)
+    due = every if passed >= 0 else 0
+    passed = min(passed, needed - 1) if passed >= 0 else needed - 1
+    return Cursor(pc=at, since_ms=due - every - passed * every, due_ms=due, needed=needed, passed=passed)
 
 
 def _promotion(program: Program) -> int:
