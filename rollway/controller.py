@@ -57,13 +57,15 @@ def command(
 
     Exit codes: 0 told to stop, 1 the cluster cannot be reached or does not allow it, 2 wrong usage.
     """
-    from interpreter.cluster.logging import configure
-
     host, _, port = listen.rpartition(":")
     if not port.isdecimal():
         raise Stop(f"`--listen {listen}` names no port: say it as HOST:PORT")
-    configure(log_format, log_level)
     from interpreter.cluster.controller import Settings
+    from interpreter.cluster.logging import LEVELS, set_up
+
+    if log_format not in ("json", "console") or log_level not in LEVELS:
+        raise Stop(f"`--log-format` is json or console, and `--log-level` one of {', '.join(LEVELS)}")
+    set_up("json" if log_format == "json" else "console", log_level)
 
     settings = Settings(
         identity=f"{socket.gethostname()}-{os.getpid()}",

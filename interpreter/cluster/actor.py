@@ -256,7 +256,7 @@ class Actor:
         if patch is not None:
             for key in steering.unreadable(owner):
                 said = f"the annotation {key} names no revision, and was taken off"
-                self._parts.recorder.event(owner.manifest, "SignalIgnored", said, warning=True)
+                self._parts.recorder.record(owner.manifest, "SignalIgnored", said, type="Warning")
             self._parts.caches.put(await self._parts.api.patch(owner.ref, patch))
 
     def _finished(self, program: Program) -> Mapping[str, bool]:

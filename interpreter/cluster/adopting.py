@@ -74,7 +74,7 @@ class Adopting:
             return
         if kept is not None and not ours:
             said = f"the annotation {names.POLICY} asks for a rollout, but there is a Rollout `{ref.name}` already"
-            self._parts.recorder.event(workload, "NotAdopted", said, warning=True)
+            self._parts.recorder.record(workload, "NotAdopted", said, type="Warning")
             return
         self._parts.caches.put(await self._parts.api.apply(_rollout(ref, asked)))
 

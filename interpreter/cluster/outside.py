@@ -53,14 +53,16 @@ class Outside:
         """Do a once-only thing."""
         match action:
             case EventAction():
-                self._recorder.event(owner.manifest, action.reason, action.message, warning=action.warning)
+                self._recorder.record(
+                    owner.manifest, action.reason, action.message, type="Warning" if action.warning else "Normal"
+                )
                 return ActionResult(True)
             case CallAction():
                 hook = program.webhooks[action.webhook]
                 reply = await self._call(program, hook, action, action.key)
                 if not reply.accepted:
                     said = f"{action.webhook} refused: {reply.detail}"
-                    self._recorder.event(owner.manifest, "WebhookRefused", said, warning=True)
+                    self._recorder.record(owner.manifest, "WebhookRefused", said, type="Warning")
                 return ActionResult(reply.accepted, reply.detail)
             case NotifyAction():
                 return await channels.send(self._caller, program, action, now)

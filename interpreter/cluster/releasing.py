@@ -59,4 +59,4 @@ class Releasing:
                 self._parts.caches.put(await self._parts.api.patch(ref, patch))
 
     def _say(self, reason: str, message: str) -> None:
-        self._parts.recorder.event(self._owner.manifest, reason, message, warning=False)
+        self._parts.recorder.record(self._owner.manifest, reason, message)

@@ -71,7 +71,7 @@ class Reporting:
     def _say(self, reason: str, owner: Owner, message: str) -> None:
         said = f"{reason}: {message}" if message else ""
         if said and said != self._told:
-            self._recorder.event(owner.manifest, reason, message, warning=True)
+            self._recorder.record(owner.manifest, reason, message, type="Warning")
         self._told = said
 
     async def _write(self, owner: Owner, status: dict[str, Any]) -> None:

@@ -1,0 +1,182 @@
+"""One term of leadership: informers, a queue, and workers that look at one rollout at a time.
+
+Whatever changes (an owner, a workload, a Service, a route, a library) wakes the rollouts that it matters to: their keys
+go into the work queue, each once. A worker takes a key and lets its `Actor` look. A look says when to come next; a look
+that fails is repeated, later each time. One key is never with two workers. Nothing polls, and a rollout at rest is a
+key that nobody puts into the queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from interpreter.cluster import names
+from interpreter.cluster.actor import Actor, Stuck
+from interpreter.cluster.adopting import Adopting
+from interpreter.cluster.api import Api
+from interpreter.cluster.caches import Caches
+from interpreter.cluster.credentials import Credentials
+from interpreter.cluster.errors import ApiError, Conflict, NotServed
+from interpreter.cluster.events import Recorder
+from interpreter.cluster.logging import about
+from interpreter.cluster.measuring import API_VERSIONS as TEMPLATES
+from interpreter.cluster.measuring import KIND as TEMPLATE
+from interpreter.cluster.measuring import Measuring
+from interpreter.cluster.outside import Outside
+from interpreter.cluster.owner import API_VERSIONS, CANARY
+from interpreter.cluster.parts import Parts
+from interpreter.cluster.queue import WorkQueue
+from interpreter.cluster.runs import KIND as RUN
+from interpreter.objects import Manifest, Ref
+from interpreter.providers.prometheus import Prometheus
+from interpreter.state import Instant
+from interpreter.traffic.provider import TrafficError
+from interpreter.webhooks import Caller
+from interpreter.workloads.kind import WorkloadError
+
+GRACE_S = 8.0
+"""How long looks that have begun may take when the term ends; less than what is left of the lease."""
+
+log = structlog.get_logger(__name__)
+
+
+class Term:
+    """Everything that only a leader has; made anew for each term."""
+
+    def __init__(
+        self,
+        api: Api,
+        *,
+        identity: str,
+        namespace: str | None,
+        metrics_server: str | None,
+        default_provider: str,
+        flagger: bool,
+        workers: int,
+    ) -> None:
+        self._queue: WorkQueue[Ref] = WorkQueue()
+        self._caches = Caches(api, api.discovery, namespace, on_wake=self._queue.add)
+        self._caller = Caller()
+        self._recorder = Recorder(api, identity)
+        credentials = Credentials(api)
+        self._measuring = Measuring(self._caches, credentials, {"prometheus": Prometheus(metrics_server)})
+        outside = Outside(self._caller, self._measuring, credentials, self._recorder)
+        self._parts = Parts(api, self._caches, outside, self._recorder, default_provider)
+        self._flagger = flagger
+        self._many = workers
+        self._actors: dict[Ref, Actor] = {}
+
+    async def run(self, at_work: Callable[[], None]) -> None:
+        """Work until cancelled; `at_work` is called when everything is known. Raises `ApiError` for what may not be
+        read."""
+        adopting = Adopting(self._parts)
+        self._recorder.start()
+        workers: list[asyncio.Task[None]] = []
+        try:
+            await self._listen()
+            await adopting.begin()
+            workers = [asyncio.create_task(self._work()) for _ in range(self._many)]
+            at_work()
+            log.info("at work", rollouts=len(self._queue))
+            await asyncio.wait(workers)
+        finally:
+            await adopting.close()
+            await self._end(workers)
+
+    async def _end(self, workers: list[asyncio.Task[None]]) -> None:
+        """Looks that have begun are let end: what they write is written whole."""
+        self._queue.close()
+        if workers:
+            _, late = await asyncio.wait(workers, timeout=GRACE_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+        for actor in self._actors.values():
+            await actor.close()
+        await self._recorder.aclose()
+        await self._measuring.close()
+        await self._caller.close()
+        await self._caches.aclose()
+
+    # --- what there is ------------------------------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        """Know all owners, and all that is looked up by name; the kinds of a peer only if its CRDs are there."""
+        for api_version, kind in self._kinds():
+            if kind in API_VERSIONS:
+                self._caches.listen(api_version, kind, self._owner_changed)
+            try:
+                await self._caches.ensure(api_version, kind)
+            except NotServed:
+                if api_version == names.API_VERSION:
+                    raise
+                log.info("kind is not served", kind=kind, api_version=api_version)
+
+    def _kinds(self) -> Iterable[tuple[str, str]]:
+        """The runs first: an owner is looked at as soon as it is known."""
+        yield names.API_VERSION, RUN
+        for api_version in TEMPLATES:
+            if self._flagger or api_version == names.API_VERSION:
+                yield api_version, TEMPLATE
+        for kind, api_version in API_VERSIONS.items():
+            if self._flagger or kind != CANARY:
+                yield api_version, kind
+
+    def _owner_changed(self, ref: Ref, old: Manifest | None, new: Manifest | None) -> None:
+        del old, new
+        self._queue.add(ref)
+
+    # --- work ---------------------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        while (key := await self._queue.get()) is not None:
+            try:
+                with about(rollout=f"{key.namespace}/{key.name}", kind=key.kind):
+                    await self._look(key)
+            finally:
+                self._queue.done(key)
+
+    async def _look(self, key: Ref) -> None:
+        """One look, and what follows from it. Nothing that goes wrong in one rollout touches another."""
+        actor = self._actors.get(key)
+        if actor is None:
+            actor = self._actors[key] = Actor(key, self._parts, lambda: self._queue.add(key))
+        try:
+            wake = await actor.look()
+        except Conflict as conflict:
+            log.info("somebody else has written; looking again", why=str(conflict))
+            await actor.close()
+            self._queue.retry(key)
+        except (ApiError, TrafficError, WorkloadError, Stuck) as error:
+            await self._trouble(key, actor, error)
+        except Exception as error:
+            log.exception("a bug: this rollout is looked at again")
+            await self._trouble(key, actor, error)
+        else:
+            self._queue.forget(key)
+            self._come_back(key, wake)
+            if self._caches.get(key) is None:
+                await self._drop(key)
+
+    async def _trouble(self, key: Ref, actor: Actor, error: Exception) -> None:
+        log.warning("a rollout is stuck", why=str(error))
+        self._queue.retry(key)
+        try:
+            await actor.trouble(error)
+        except ApiError as other:
+            log.warning("its trouble could not be shown", why=str(other))
+
+    def _come_back(self, key: Ref, wake: Instant | None) -> None:
+        if wake is not None:
+            delay = max(0.0, wake / 1000 - time.time())
+            self._queue.add_at(key, time.monotonic() + delay)
+
+    async def _drop(self, key: Ref) -> None:
+        actor = self._actors.pop(key, None)
+        if actor is not None:
+            await actor.close()
+        self._caches.watch_for(key, ())
