@@ -271,7 +271,7 @@ class Api:
                 async for line in _lines(response.content):
                     yield _event(what, line)
             finally:
-                response.close()
+                _hang_up(response)
         except (aiohttp.ClientError, OSError, TimeoutError) as trouble:
             raise self._unreachable(what, trouble) from trouble
 
@@ -357,6 +357,14 @@ async def _raise_for(request: _Request, response: aiohttp.ClientResponse) -> Non
     if response.status >= 300:
         body = await response.read()
         raise error_from_answer(request.what, response.status, body, response.headers.get("Retry-After"))
+
+
+def _hang_up(response: aiohttp.ClientResponse) -> None:
+    """Drop the connection at once: nobody is to wait for the end of a stream that we do not want any more."""
+    transport = response.connection.transport if response.connection is not None else None
+    response.close()
+    if isinstance(transport, asyncio.WriteTransport):
+        transport.abort()
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

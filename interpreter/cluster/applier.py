@@ -3,7 +3,7 @@
 An object of ours is applied with labels that say whose it is, an owner, and the digest of what was applied. If the
 object in the cache has that digest and every field of ours, nothing is sent. What is not ours is not touched: an object
 of somebody else's that has our name is `Occupied`. Two exceptions. Objects that Flagger made for the same rollout are
-taken over, whole. And those that the caller calls adoptable (the user's apex Service, a route of the rollout's name) get
+taken over, whole. And those that the caller calls adoptable (the apex Service, a route of the name of the rollout) get
 our fields, but neither an owner nor the label that would let us delete them.
 
 Written against a stale copy, a change is a `Conflict`. The cache has the latest object by then, and the caller computes
@@ -228,7 +228,7 @@ class Applier:
             return _Claim("adopted")
         if any(entry.get("manager") == _FLAGGER for entry in metadata.get("managedFields") or ()):
             return _Claim("other")
-        holder = "not of this rollout's making"
+        holder = "not one that rollway made"
         return _Claim("nobody", f"owned by {controller['kind']} `{controller['name']}`" if controller else holder)
 
     def _is_canary_of_ours(self, controller: Mapping[str, Any]) -> bool:

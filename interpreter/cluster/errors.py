@@ -76,6 +76,8 @@ _HINTS: dict[int, str] = {
     401: "; the credentials are wrong or have run out",
     403: "; grant it in the Role or ClusterRole that this account is bound to",
 }
+_INVALID = ("strict decoding error", "failed to create typed patch object")
+"""What the server says, under 400 and 500, of an object with fields that it does not know."""
 
 
 def error_from_status(what: str, status: Mapping[str, Any], retry_after: float | None = None) -> ApiError:
@@ -87,7 +89,7 @@ def error_from_status(what: str, status: Mapping[str, Any], retry_after: float |
         retry_after = float(details["retryAfterSeconds"])
     said = mask(str(status.get("message") or reason))[:MOST_SHOWN]
     kind = _CLASSES.get(code, ApiError)
-    if code == 400 and (reason == "Invalid" or "strict decoding error" in said):
+    if any(words in said for words in _INVALID):
         kind = Invalid
     return kind(code, reason, f"{what}: {said}{_hint(code, said)}", retry_after, details)
 
