@@ -1,10 +1,10 @@
 """Who may act: the holder of a Lease (`coordination.k8s.io/v1`), and nobody else.
 
 The holder renews it every `retry` seconds, each time by a PUT that fails if anybody else has written. Whoever wants it
-waits until it has seen no change for the whole of the lease's own duration, by its own clock: nobody's clock is compared
-with anybody else's. The holder gives up once `renew_deadline` seconds have passed since it *began* its last renewal that
-succeeded, which is before anybody else may take over. So two never hold it at once, however long a process was stopped or
-cut off; `held` says no by the clock alone, and every write asks it (`Api.gated`).
+waits until it has seen no change for the whole of the lease's own duration, by its own clock: nobody's clock is
+compared with anybody else's. The holder gives up once `renew_deadline` seconds have passed since it *began* its last
+renewal that succeeded, which is before anybody else may take over. So two never hold it at once, however long a process
+was stopped or cut off; `held` says no by the clock alone, and every write asks it (`Api.gated`).
 
 The guard of the last resort is another one: the state of a rollout is written with its resourceVersion. A write of ours
 that was on its way when the lease ran out cannot undo a step of the next leader.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -56,6 +57,7 @@ class Leader:
         self._retry = retry
         self._clock = clock
         self._lease: Manifest | None = None
+        self._version = ""
         self._seen_at = clock()
         self._renewed_at: float | None = None
         self.holder = ""
@@ -84,7 +86,7 @@ class Leader:
         """One try to get or renew it. Whether we have it now. Never raises but when cancelled."""
         begun = self._clock()
         try:
-            async with asyncio.timeout(self._patience(begun)):
+            async with asyncio.timeout(self._left() or self._renew_deadline):  # never past the time to give up
                 if not await self._claim():
                     return False
         except Conflict:
@@ -99,25 +101,29 @@ class Leader:
 
     async def _acquire(self) -> None:
         self._renewed_at = None
-        while not await self.try_once():
+        while True:
+            if await self.try_once():
+                return
             await asyncio.sleep(self._retry)
 
     async def _keep(self, started: asyncio.Future[None]) -> None:
         """Renew until it is lost. A callback that fails ends it too, with its error."""
         while self.held():
-            await asyncio.wait({started}, timeout=self._retry if not started.done() else 0)
+            rest = min(self._retry, self._left())
             if started.done():
                 started.result()
-                await asyncio.sleep(self._retry)
+                await asyncio.sleep(rest)
+            else:
+                await asyncio.wait({started}, timeout=rest)
             if not await self.try_once() and self.holder != self.identity:
                 break
         self._renewed_at = None
 
     async def _stop(self, started: asyncio.Future[None]) -> None:
-        if not started.done():
-            started.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await started
+        started.cancel()
+        await asyncio.wait({started})
+        if not started.cancelled() and (error := started.exception()) is not None:
+            log.warning("what the leader ran has failed", why=str(error))
 
     async def _claim(self) -> bool:
         """Write the lease, if it is ours to write."""
@@ -145,8 +151,6 @@ class Leader:
         self._lease = lease
         self.holder = str(lease.get("spec", {}).get("holderIdentity") or "")
 
-    _version = ""
-
     def _is_free(self, lease: Manifest) -> bool:
         """Ours, nobody's, or not renewed for as long as its holder promised to."""
         if self.held() and self.holder == self.identity:
@@ -157,24 +161,22 @@ class Leader:
     def _record(self, lease: Manifest | None) -> Manifest:
         now = _micro_time()
         spec: dict[str, Any] = dict((lease or {}).get("spec") or {})
-        if spec.get("holderIdentity") != self.identity or not self.held():
-            spec |= {
-                "acquireTime": now,
-                "leaseTransitions": int(spec.get("leaseTransitions") or 0) + (lease is not None),
-            }
+        if not self.held():
+            transitions = int(spec.get("leaseTransitions") or 0) + (lease is not None)
+            spec |= {"acquireTime": now, "leaseTransitions": transitions}
         spec |= {
             "holderIdentity": self.identity,
-            "leaseDurationSeconds": max(1, round(self._duration)),
+            "leaseDurationSeconds": math.ceil(self._duration),
             "renewTime": now,
         }
         metadata = dict(lease["metadata"]) if lease else {"namespace": self._ref.namespace, "name": self._ref.name}
         return {"apiVersion": API_VERSION, "kind": "Lease", "metadata": metadata, "spec": spec}
 
-    def _patience(self, now: float) -> float:
-        """How long a try may take: not past the moment when we must give up."""
-        if self._renewed_at is not None and self.held():
-            return max(0.0, self._renewed_at + self._renew_deadline - now)
-        return self._renew_deadline
+    def _left(self) -> float:
+        """Seconds for which we hold it still; 0 if we do not."""
+        if self._renewed_at is None:
+            return 0.0
+        return max(0.0, self._renewed_at + self._renew_deadline - self._clock())
 
     async def _release(self) -> None:
         """Give it back, so that the next need not wait. Only if nobody can have taken it: the PUT is guarded."""
