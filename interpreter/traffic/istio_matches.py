@@ -26,11 +26,6 @@ def requests(alternatives: Sequence[Sequence[MatchTest]]) -> list[Match]:
     return [_request(tests) for tests in alternatives]
 
 
-def holder(cookie: str, value: str) -> Match:
-    """The match of requests that carry this very cookie."""
-    return requests([[MatchTest("cookie", cookie, "==", value)]])[0]
-
-
 def joined(own: Sequence[Match], canarys: Sequence[Match]) -> list[Match]:
     """Requests that are the service's (any, if there is no match of its own) and the canary's."""
     return [_both(mine, other) for mine in own or ({},) for other in canarys]

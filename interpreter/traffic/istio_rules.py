@@ -1,12 +1,13 @@
 """The rules of a VirtualService that route between primary and canary: made for a `Routing`, and read.
 
 In order, the first that holds decides: holders of this run's cookie go to the canary, then those that the routing's
-matches pick, then the weights. All rules are copies of one base rule, which has the service's own matches and what else
+matches pick; holders of the primary's cookie go to the primary; then the weights decide. All rules are copies of one base rule, which has the service's own matches and what else
 the user wants done to requests; so what goes to the canary by a match is treated like everything else.
 
 Weights are whole numbers in Istio, and relative: hundreds as a rule, thousands or ten thousands for a fraction.
 
-The mirror stands on the weighted rule. Istio copies what that rule takes, whoever answers it.
+The mirror stands on the rules that can lead to the primary. Istio copies what such a rule takes, whoever answers it: of
+what the canary gets by its weight there is a copy for it too.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from dsl.ir import MatchTest
 from interpreter.state import Routing
-from interpreter.traffic.istio_matches import holder, joined, requests, tests
+from interpreter.traffic.cookies import Binding, bindings
+from interpreter.traffic.istio_matches import Match, joined, requests, tests
 from interpreter.traffic.provider import Site, TrafficError
 from interpreter.traffic.reading import copied, share, whole_parts
 
@@ -37,18 +40,31 @@ def is_tcp(site: Site) -> bool:
     return (site.program.service.app_protocol or "").lower() == "tcp"
 
 
-def http_rules(site: Site, base: Rule, ends: Ends, routing: Routing, names: tuple[str, str] = ("", "")) -> list[Rule]:
-    """The rules for this routing. `base` has neither route nor mirror. `names` are for the rules that come before the
-    weighted one: of cookie holders, and of matches. Raises `TrafficError`."""
-    bound = routing.sticky is not None and routing.weight > 0
-    canary = _binding(ends.canary, routing, site.session) if bound else ends.canary
+class Names(NamedTuple):
+    """What the rules before the weighted one are called: of the canary's cookie holders, of matches, of the primary's
+    cookie holders. Empty names are left out."""
+
+    sticky: str = ""
+    match: str = ""
+    primary: str = ""
+
+
+_UNNAMED = Names()
+
+
+def http_rules(site: Site, base: Rule, ends: Ends, routing: Routing, names: Names = _UNNAMED) -> list[Rule]:
+    """The rules for this routing, the weighted one last. `base` has neither route nor mirror. Raises `TrafficError`."""
+    cookies = bindings(site, routing)
+    bound = Ends(_giving(ends.primary, cookies.primary), _giving(ends.canary, cookies.canary))
     rules = []
-    if routing.sticky is not None and bound:
-        held = [holder(routing.sticky.cookie, site.session)]
-        rules.append(_to_canary(base, held, canary, names[0]))
+    if cookies.canary is not None:
+        rules.append(_all_to(bound.canary, base, [_holder(cookies.canary)], names.sticky))
     if routing.matches:
-        rules.append(_to_canary(base, requests(routing.matches), canary, names[1]))
-    return [*rules, _weighted(base, Ends(ends.primary, canary), routing)]
+        rules.append(_all_to(bound.canary, base, requests(routing.matches), names.match))
+    if cookies.primary is not None:
+        held = _all_to(ends.primary, base, [_holder(cookies.primary)], names.primary)
+        rules.append({**held, **_mirror(ends, routing)})
+    return [*rules, {**copied(base), "route": split(bound, routing.weight), **_mirror(ends, routing)}]
 
 
 def tcp_rules(base: Rule, ends: Ends, routing: Routing) -> list[Rule]:
@@ -124,34 +140,30 @@ def _leads(site: Site, rule: Mapping[str, Any]) -> bool:
     return any(leads_to(entry, service, site.namespace) for entry in rule.get("route") or () for service in services)
 
 
-def _to_canary(base: Rule, canarys: list[dict[str, Any]], canary: dict[str, Any], name: str) -> Rule:
-    rule = copied(base)
-    if name:
-        rule["name"] = name
-    rule["match"] = joined(base.get("match") or [], canarys)
-    rule["route"] = [{**copied(canary), "weight": 100}]
-    return rule
+def _all_to(entry: dict[str, Any], base: Rule, whose: list[Match], name: str) -> Rule:
+    called = {"name": name} if name else {}
+    route = [{**copied(entry), "weight": 100}]
+    return {**copied(base), **called, "match": joined(base.get("match") or [], whose), "route": route}
 
 
-def _weighted(base: Rule, ends: Ends, routing: Routing) -> Rule:
-    rule = copied(base)
-    rule["route"] = split(ends, routing.weight)
-    if routing.mirror > 0:
-        rule["mirror"] = copied(ends.canary["destination"])
-        rule["mirrorPercentage"] = {"value": _plain(routing.mirror)}
-    return rule
+def _mirror(ends: Ends, routing: Routing) -> Rule:
+    if routing.mirror <= 0:
+        return {}
+    return {"mirror": copied(ends.canary["destination"]), "mirrorPercentage": {"value": _plain(routing.mirror)}}
 
 
-def _binding(canary: dict[str, Any], routing: Routing, session: str) -> dict[str, Any]:
-    """The canary's entry, whose responses give the client the cookie."""
-    if routing.sticky is None:
-        return canary
-    bound = copied(canary)
-    sticky = routing.sticky
-    attributes = f"Path=/; Max-Age={sticky.max_age_ms // 1000}; HttpOnly; SameSite=Lax"
-    response = bound.setdefault("headers", {}).setdefault("response", {})
-    response.setdefault("add", {})["Set-Cookie"] = f"{sticky.cookie}={session}; {attributes}"
-    return bound
+def _giving(entry: dict[str, Any], binding: Binding | None) -> dict[str, Any]:
+    """An entry whose responses give the client this cookie, beside those that the application gives."""
+    made = copied(entry)
+    if binding is not None:
+        response = made.setdefault("headers", {}).setdefault("response", {})
+        response["add"] = {**response.get("add", {}), "Set-Cookie": binding.header}
+    return made
+
+
+def _holder(binding: Binding) -> Match:
+    """The match of requests that carry this very cookie."""
+    return requests([[MatchTest("cookie", binding.name, "==", binding.value)]])[0]
 
 
 def _mirrored(site: Site, rule: Mapping[str, Any]) -> float:

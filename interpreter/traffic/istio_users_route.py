@@ -19,6 +19,7 @@ from interpreter.state import Routing
 from interpreter.traffic.istio_rules import (
     MIRROR_KEYS,
     Ends,
+    Names,
     Rule,
     http_rules,
     is_host,
@@ -185,8 +186,8 @@ def _kept(site: Site, live: Manifest, rule: Rule) -> Mapping[str, Any]:
     return {key: rule[key] for key in _OURS if key in rule}
 
 
-def _names(site: Site) -> tuple[str, str]:
-    return (f"rollway-{site.apex}-sticky", f"rollway-{site.apex}-match")
+def _names(site: Site) -> Names:
+    return Names(*(f"rollway-{site.apex}-{what}" for what in Names._fields))
 
 
 def _called(rule: Rule) -> str:
