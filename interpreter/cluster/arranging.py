@@ -163,8 +163,7 @@ class Arranging:
         ref = scalers.primary_ref(program)
         if scaler is None or ref is None:
             return
-        existing = self._subject.objects((ref,)).get(ref)
-        await self._applier.do(Apply(scalers.primary_scaler(program, scaler, existing)))
+        await self._applier.do(Apply(scalers.primary_scaler(program, scaler)))
         change = scalers.resumed(scaler) if desired.canary_scale.mode != "off" else scalers.paused(scaler)
         if change is not None:
             await self._applier.do(change)

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 
 from interpreter.cluster.names import GROUP
 from interpreter.objects import Manifest, Ref
-from interpreter.workloads.metadata import FLAGGER_ID, PLAIN, PRIMARY, Naming, metadata
-from interpreter.workloads.revision import cleaned
+from interpreter.workloads.metadata import PLAIN, PRIMARY, Naming, metadata
 
 TRACKING = f"{GROUP}/config-tracking"
 """Annotation on a ConfigMap or Secret: a value that begins with `disable` keeps it out of every revision."""
@@ -79,19 +78,6 @@ def renamed(template: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any
         if f"{place.kind.lower()}/{name}" in keys:
             place.holder[place.field] = copy_name(str(name))
     return made
-
-
-def same_template(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two pod templates run the same, whoever marked them, and with whichever revision."""
-    return _unmarked(one) == _unmarked(other)
-
-
-def _unmarked(template: Mapping[str, Any]) -> dict[str, Any]:
-    made = cleaned(template)
-    metadata = made.get("metadata") or {}
-    annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if key != FLAGGER_ID}
-    rest = {key: value for key, value in metadata.items() if key != "annotations"}
-    return {**made, "metadata": {**rest, "annotations": annotations}}
 
 
 def copy_name(name: str) -> str:

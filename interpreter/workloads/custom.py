@@ -6,8 +6,6 @@ pod template, selector and replicas in place. Ready is what the conditions `Read
 a controller that writes neither conditions nor replicas cannot be waited for, and is taken at its word.
 """
 
-# ruff: noqa: ARG002 - every kind has the signatures of the protocol
-
 from __future__ import annotations
 
 import copy
@@ -21,7 +19,6 @@ from interpreter.state import Readiness
 from interpreter.workloads import progress
 from interpreter.workloads.derivation import (
     apply_replicas,
-    check_existing,
     primary_metadata,
     primary_selector,
     primary_template,
@@ -60,8 +57,6 @@ class CustomKind:
         self, program: Program, target: Manifest, snapshot: Snapshot, replicas: int | None, existing: Manifest | None
     ) -> Manifest:
         path, label = template_path(target), self.label(target)
-        before = _at(existing or {}, path)
-        check_existing(target, existing, before or {})
         selector = {}
         made = {
             "apiVersion": target["apiVersion"],
@@ -73,9 +68,9 @@ class CustomKind:
             labels = (_at(target, path).get("metadata") or {}).get("labels") or {}
             selector = primary_selector(target, label, labels, existing)
             made["spec"]["selector"] = selector
-        _put(made, path, primary_template(target, snapshot, label, selector, existing, before))
+        _put(made, path, primary_template(target, snapshot, label, selector, existing, _at(existing or {}, path)))
         _drop(made, self.replicas_path)
-        apply_replicas(made, self.replicas_path, replicas, existing)
+        apply_replicas(program, made, self.replicas_path, replicas, existing)
         return made
 
     def readiness(self, workload: Manifest, share: float, deadline_ms: int, now_ms: int) -> Readiness:

@@ -17,10 +17,7 @@ from interpreter.objects import Change, Edit, Manifest
 from interpreter.state import Readiness
 from interpreter.workloads import progress
 from interpreter.workloads.derivation import (
-    check_existing,
-    primary_metadata,
-    primary_selector,
-    primary_template,
+    primary_like,
     selector_label,
     title,
 )
@@ -48,20 +45,7 @@ class DaemonSetKind:
         self, program: Program, target: Manifest, snapshot: Snapshot, replicas: int | None, existing: Manifest | None
     ) -> Manifest:
         check_rolling(target)
-        before = existing["spec"]["template"] if existing is not None else None
-        check_existing(target, existing, before or {})
-        label = self.label(target)
-        labels = target["spec"]["template"]["metadata"].get("labels") or {}
-        selector = primary_selector(target, label, labels, existing)
-        spec = {key: copy.deepcopy(target["spec"][key]) for key in _COPIED if key in target["spec"]}
-        spec["selector"] = selector
-        spec["template"] = primary_template(target, snapshot, label, selector, existing, before)
-        return {
-            "apiVersion": "apps/v1",
-            "kind": "DaemonSet",
-            "metadata": primary_metadata(target, snapshot, self.naming, label),
-            "spec": spec,
-        }
+        return primary_like(target, snapshot, self.naming, self.label(target), existing, _COPIED)
 
     def readiness(self, workload: Manifest, share: float, deadline_ms: int, now_ms: int) -> Readiness:
         """Never `failed`: a DaemonSet does not say since when it has made no progress."""

@@ -3,8 +3,6 @@
 The primary takes over strategy, history and deadlines. It is never paused, even when the target is.
 """
 
-# ruff: noqa: ARG002 - every kind has the signatures of the protocol
-
 from __future__ import annotations
 
 import copy
@@ -18,10 +16,7 @@ from interpreter.state import Readiness
 from interpreter.workloads import progress
 from interpreter.workloads.derivation import (
     apply_replicas,
-    check_existing,
-    primary_metadata,
-    primary_selector,
-    primary_template,
+    primary_like,
     selector_label,
 )
 from interpreter.workloads.kind import Snapshot
@@ -47,21 +42,8 @@ class DeploymentKind:
     def primary(
         self, program: Program, target: Manifest, snapshot: Snapshot, replicas: int | None, existing: Manifest | None
     ) -> Manifest:
-        before = existing["spec"]["template"] if existing is not None else None
-        check_existing(target, existing, before or {})
-        label = self.label(target)
-        labels = target["spec"]["template"]["metadata"].get("labels") or {}
-        selector = primary_selector(target, label, labels, existing)
-        spec = {key: copy.deepcopy(target["spec"][key]) for key in _COPIED if key in target["spec"]}
-        spec["selector"] = selector
-        spec["template"] = primary_template(target, snapshot, label, selector, existing, before)
-        made: Manifest = {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": primary_metadata(target, snapshot, self.naming, label),
-            "spec": spec,
-        }
-        apply_replicas(made, ("spec", "replicas"), replicas, existing)
+        made: Manifest = primary_like(target, snapshot, self.naming, self.label(target), existing, _COPIED)
+        apply_replicas(program, made, ("spec", "replicas"), replicas, existing)
         return made
 
     def readiness(self, workload: Manifest, share: float, deadline_ms: int, now_ms: int) -> Readiness:

@@ -14,11 +14,12 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from dsl.ir import Program
 from interpreter.cluster.names import GROUP
 from interpreter.objects import Manifest
 from interpreter.workloads.configs import renamed
 from interpreter.workloads.kind import REVISION, Snapshot, WorkloadError
-from interpreter.workloads.metadata import FLAGGER_ID, PRIMARY, Naming, carried, is_ours, metadata
+from interpreter.workloads.metadata import FLAGGER_ID, PRIMARY, Naming, carried, metadata
 from interpreter.workloads.revision import cleaned
 from interpreter.workloads.scheduling import reschedule
 from interpreter.workloads.selectors import selects
@@ -55,6 +56,29 @@ def selector_label(target: Manifest, labels: Mapping[str, str] | None, naming: N
     )
 
 
+def primary_like(
+    target: Manifest,
+    snapshot: Snapshot,
+    naming: Naming,
+    label: tuple[str, str],
+    existing: Manifest | None,
+    fields: tuple[str, ...],
+) -> Manifest:
+    """The primary of a workload of `apps/v1`, without replicas: these fields of the target's spec as they are, and a
+    selector and a template of its own."""
+    labels = target["spec"]["template"]["metadata"].get("labels") or {}
+    spec = {field: copy.deepcopy(target["spec"][field]) for field in fields if field in target["spec"]}
+    spec["selector"] = primary_selector(target, label, labels, existing)
+    before = existing["spec"]["template"] if existing is not None else None
+    spec["template"] = primary_template(target, snapshot, label, spec["selector"], existing, before)
+    return {
+        "apiVersion": "apps/v1",
+        "kind": target["kind"],
+        "metadata": primary_metadata(target, snapshot, naming, label),
+        "spec": spec,
+    }
+
+
 def primary_metadata(target: Manifest, snapshot: Snapshot, naming: Naming, label: tuple[str, str]) -> dict[str, Any]:
     """Name, namespace, labels and annotations of a primary."""
     made = metadata(target, target["metadata"]["name"] + PRIMARY, naming)
@@ -69,31 +93,18 @@ def primary_selector(
     target: Manifest, label: tuple[str, str], labels: Mapping[str, str], existing: Manifest | None
 ) -> dict[str, Any]:
     """By what a primary selects its pods. `labels` are those of the target's pods. Raises WorkloadError for an existing
-    primary that selects those too."""
+    primary that selects those too, or that could never select its own."""
     found = existing["spec"].get("selector") if existing is not None else None
+    key, wanted = label[0], label[1] + PRIMARY
     if not found:
-        return {"matchLabels": {label[0]: label[1] + PRIMARY}}
-    if selects(found, labels):
+        return {"matchLabels": {key: wanted}}
+    if selects(found, labels) or (found.get("matchLabels") or {}).get(key, wanted) != wanted:
         name = target["metadata"]["name"] + PRIMARY
         raise WorkloadError(
-            f"{target['kind']} `{name}` selects the pods of `{target['metadata']['name']}` as well, and a selector "
-            f"cannot be changed; delete `{name}`, and it is made anew"
+            f"the selector of {target['kind']} `{name}` is not `{key}: {wanted}`, which would tell its pods from those "
+            f"of `{target['metadata']['name']}`, and it cannot be changed; rename or delete `{name}`"
         )
     return copy.deepcopy(dict(found))
-
-
-def check_existing(target: Manifest, existing: Manifest | None, template: Mapping[str, Any]) -> None:
-    """Refuse to write over a workload of somebody else's that happens to have the primary's name. `template` is that
-    workload's. Raises WorkloadError."""
-    if existing is None or is_ours(existing) or REVISION in (existing["metadata"].get("annotations") or {}):
-        return
-    if FLAGGER_ID in _annotations(template):
-        return
-    name = existing["metadata"]["name"]
-    raise WorkloadError(
-        f"{title(existing)} is in the way: it was not made by rollway, and the primary of "
-        f"`{target['metadata']['name']}` must be called so; rename `{name}` or delete it"
-    )
 
 
 def primary_template(
@@ -115,41 +126,41 @@ def primary_template(
     found["annotations"] = {**annotations, REVISION: snapshot.revision}
     namespace = target["metadata"].get("namespace", "")
     made["spec"] = _distinct(reschedule(made.get("spec") or {}, namespace, key, value, value + PRIMARY))
-    if existing is None or (existing["metadata"].get("annotations") or {}).get(REVISION) not in (
-        None,
-        snapshot.revision,
-    ):
+    if existing is None or _annotations(existing).get(REVISION, snapshot.revision) != snapshot.revision:
         return made
     mark = _annotations(before or {}).get(FLAGGER_ID)
     as_flagger_did = {**made, "metadata": {**found, "annotations": {**annotations, FLAGGER_ID: mark}}}
     return as_flagger_did if mark and cleaned(before or {}) == as_flagger_did else made
 
 
-def apply_replicas(primary: Manifest, path: tuple[str, ...], replicas: int | None, existing: Manifest | None) -> None:
+def apply_replicas(
+    program: Program, primary: Manifest, path: tuple[str, ...], replicas: int | None, existing: Manifest | None
+) -> None:
     """Put the replicas into a primary that is to be applied, or leave them out (None) for an autoscaler.
 
     Server-side apply takes a field back to its default, here 1, when its only owner no longer applies it. So a number
     that was applied once is applied on until somebody else has written another. The annotation `REPLICAS` says which
-    number that was.
+    number that was. Of a policy with a scaler the number is but the first, with which a primary is made, not applied.
     """
     wanted = replicas
     if wanted is None and existing is not None:
-        noted = (existing["metadata"].get("annotations") or {}).get(REPLICAS)
+        noted = _annotations(existing).get(REPLICAS)
         has: Any = existing
         for part in path:
             has = has.get(part) if isinstance(has, dict) else None
         wanted = has if noted is not None and str(has) == noted else None
     if wanted is None:
         return
-    primary["metadata"].setdefault("annotations", {})[REPLICAS] = str(wanted)
+    if program.scaler is None or replicas is None:
+        primary["metadata"].setdefault("annotations", {})[REPLICAS] = str(wanted)
     holder = primary
     for part in path[:-1]:
         holder = holder.setdefault(part, {})
     holder[path[-1]] = wanted
 
 
-def _annotations(template: Mapping[str, Any]) -> Mapping[str, str]:
-    return (template.get("metadata") or {}).get("annotations") or {}
+def _annotations(holder: Mapping[str, Any]) -> Mapping[str, str]:
+    return (holder.get("metadata") or {}).get("annotations") or {}
 
 
 def _distinct(spec: dict[str, Any]) -> dict[str, Any]:

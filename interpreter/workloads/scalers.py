@@ -14,7 +14,7 @@ from typing import Any
 from dsl.ir import Program, Scaler, WorkloadRef
 from interpreter.objects import Change, Edit, Manifest, Ref
 from interpreter.workloads.kind import WorkloadError
-from interpreter.workloads.metadata import PLAIN, PRIMARY, Naming, is_ours, metadata
+from interpreter.workloads.metadata import PLAIN, PRIMARY, Naming, metadata
 
 HPA, SCALED_OBJECT = "HorizontalPodAutoscaler", "ScaledObject"
 API_VERSIONS = {HPA: "autoscaling/v2", SCALED_OBJECT: "keda.sh/v1alpha1"}
@@ -44,21 +44,14 @@ def primary_ref(program: Program) -> Ref | None:
     return None if own is None else own._replace(name=own.name + PRIMARY)
 
 
-def primary_scaler(
-    program: Program, scaler: Manifest, existing: Manifest | None = None, naming: Naming = PLAIN
-) -> Manifest:
+def primary_scaler(program: Program, scaler: Manifest, naming: Naming = PLAIN) -> Manifest:
     """The primary's copy of the target's scaler, with the bounds and queries that the policy has for it.
 
-    Raises WorkloadError if the scaler is not the target's, or the copy's name is taken, or the bounds cross.
+    Raises WorkloadError if the scaler is not the target's, or the bounds cross.
     """
     options, kind = program.scaler or Scaler(WorkloadRef(scaler["kind"], scaler["metadata"]["name"])), scaler["kind"]
     _check_target(program, scaler)
     name = scaler["metadata"]["name"] + PRIMARY
-    if existing is not None and not is_ours(existing):
-        raise WorkloadError(
-            f"{kind} `{name}` is in the way: it was not made by rollway, and the primary's copy of "
-            f"`{scaler['metadata']['name']}` must be called so; rename or delete it"
-        )
     spec = copy.deepcopy(scaler["spec"])
     spec["scaleTargetRef"]["name"] = program.target.name + PRIMARY
     _bound(spec, options, kind, name)

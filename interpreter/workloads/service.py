@@ -15,8 +15,8 @@ from dsl.ir import Program
 from interpreter.objects import Change, Manifest
 from interpreter.state import Readiness
 from interpreter.workloads import progress
-from interpreter.workloads.kind import REVISION, Snapshot, WorkloadError
-from interpreter.workloads.metadata import PLAIN, PRIMARY, Naming, is_ours
+from interpreter.workloads.kind import REVISION, Snapshot
+from interpreter.workloads.metadata import PLAIN, PRIMARY, Naming
 from interpreter.workloads.revision import cleaned
 from interpreter.workloads.services import service_copy
 
@@ -47,11 +47,6 @@ class ServiceKind:
         self, program: Program, target: Manifest, snapshot: Snapshot, replicas: int | None, existing: Manifest | None
     ) -> Manifest:
         name = target["metadata"]["name"] + PRIMARY
-        if existing is not None and not is_ours(existing):
-            raise WorkloadError(
-                f"Service `{name}` is in the way: it was not made by rollway, and the primary of "
-                f"`{target['metadata']['name']}` must be called so; rename or delete it"
-            )
         extra = program.service.options.get("primary") or {}
         return service_copy(program, snapshot.template, name, extra, {REVISION: snapshot.revision})
 

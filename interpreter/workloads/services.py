@@ -87,8 +87,6 @@ def services(
         return _of_service(program, target)
     apex, primary, canary = service_names(program)
     found = existing.get(_ref(program, apex))
-    for name in (primary, canary):
-        _check_free(program, existing.get(_ref(program, name)))
     users = found if found is not None and not is_ours(found) else None
     wanted = ports(program, target, users)
     headless = bool(program.service.options.get("headless")) or _headless(users)
@@ -179,7 +177,6 @@ def _governing_copy(
     if governing is None:
         return ()
     name = governing + PRIMARY
-    _check_free(program, existing.get(_ref(program, name)))
     model = (existing.get(_ref(program, governing)) or {}).get("spec") or {}
     listed = model.get("ports") or [
         {"name": each.name, "port": each.number, "protocol": each.protocol} for each in pod_ports(target)
@@ -294,15 +291,6 @@ def _check_names(program: Program) -> None:
                 f"the Service `{name}` cannot be made: names of Services have at most {MOST_LABEL} characters; give "
                 "the policy's service a shorter name"
             )
-
-
-def _check_free(program: Program, found: Manifest | None) -> None:
-    if found is not None and not is_ours(found):
-        name = found["metadata"]["name"]
-        raise WorkloadError(
-            f"Service `{name}` is in the way: it was not made by rollway, and the rollout `{program.name}` needs "
-            "one of that name; rename it, or give the policy's service another name"
-        )
 
 
 def _headless(service: Manifest | None) -> bool:

@@ -23,10 +23,7 @@ from interpreter.workloads.daemonset import check_rolling
 from interpreter.workloads.deployment import DeploymentKind
 from interpreter.workloads.derivation import (
     apply_replicas,
-    check_existing,
-    primary_metadata,
-    primary_selector,
-    primary_template,
+    primary_like,
     title,
 )
 from interpreter.workloads.kind import Snapshot, WorkloadError
@@ -55,25 +52,12 @@ class StatefulSetKind:
         self, program: Program, target: Manifest, snapshot: Snapshot, replicas: int | None, existing: Manifest | None
     ) -> Manifest:
         check_rolling(target)
-        before = existing["spec"]["template"] if existing is not None else None
-        check_existing(target, existing, before or {})
         _check_name(target)
-        label = self.label(target)
-        labels = target["spec"]["template"]["metadata"].get("labels") or {}
-        selector = primary_selector(target, label, labels, existing)
-        spec = {key: copy.deepcopy(target["spec"][key]) for key in _COPIED if key in target["spec"]}
-        spec |= _fixed(target, existing)
-        spec["selector"] = selector
+        made = primary_like(target, snapshot, self.naming, self.label(target), existing, _COPIED)
+        made["spec"] |= _fixed(target, existing)
         if "updateStrategy" in target["spec"]:
-            spec["updateStrategy"] = _whole(target["spec"]["updateStrategy"])
-        spec["template"] = primary_template(target, snapshot, label, selector, existing, before)
-        made: Manifest = {
-            "apiVersion": "apps/v1",
-            "kind": "StatefulSet",
-            "metadata": primary_metadata(target, snapshot, self.naming, label),
-            "spec": spec,
-        }
-        apply_replicas(made, ("spec", "replicas"), replicas, existing)
+            made["spec"]["updateStrategy"] = _whole(target["spec"]["updateStrategy"])
+        apply_replicas(program, made, ("spec", "replicas"), replicas, existing)
         return made
 
     def readiness(self, workload: Manifest, share: float, deadline_ms: int, now_ms: int) -> Readiness:
