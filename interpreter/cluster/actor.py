@@ -33,6 +33,7 @@ from interpreter.phases import AT_REST
 from interpreter.state import Instant, Phase, Stage, State, Step
 
 _MOST_PASSES = 50
+_OURS = frozenset({names.FINALIZER, names.FLAGGER_FINALIZER})
 
 
 class Stuck(Exception):
@@ -64,7 +65,7 @@ class Actor:
         Raises `Conflict`, `ApiError`, `TrafficError`, `WorkloadError` and `Stuck` for what may pass.
         """
         owner = self._owner()
-        if owner is None:
+        if owner is None or (owner.deleted and not _OURS.intersection(owner.finalizers)):
             await self.close()
             return None
         policy = await self._policy_of(owner)
@@ -196,15 +197,18 @@ class Actor:
     # --- a look -------------------------------------------------------------------------------------------------
 
     async def _go_on(self, driver: Driver) -> Step:
+        if self._diagnosing is not None:
+            self._diagnosing.begin()
         for _ in range(_MOST_PASSES):
             step, moved = await driver.pass_once()
             if not moved:
                 break
         else:
             raise Stuck("the rollout does not come to rest: every look changes something, and is undone by another")
-        runtime = self._runtime
-        if runtime is not None:
-            await self._listen(runtime.subject.refs())
+        if self._diagnosing is not None:
+            self._diagnosing.end()
+        if self._runtime is not None:
+            await self._listen(self._runtime.subject.refs())
         return step
 
     async def _listen(self, refs: tuple[Ref, ...]) -> None:
@@ -240,10 +244,9 @@ class Actor:
         parts = self._parts
         if subject is not None:
             await Releasing(subject, owner, self._applier(owner, subject), parts).release()
-        ours = (names.FINALIZER, names.FLAGGER_FINALIZER)
-        kept = [one for one in owner.finalizers if one not in ours]
+        kept = [one for one in owner.finalizers if one not in _OURS]
         if kept != owner.finalizers:
-            await parts.api.patch(owner.ref, {"metadata": {"finalizers": kept}})
+            parts.caches.put(await parts.api.patch(owner.ref, {"metadata": {"finalizers": kept}}))
         await self.close()
 
     def _applier(self, owner: Owner, subject: Subject) -> Applier:

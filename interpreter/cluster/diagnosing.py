@@ -1,14 +1,14 @@
 """Why a workload is not ready, from its pods' own words.
 
-A workload's status says that pods are missing, never why. While one is not ready its pods are listed, off the path of a
-pass and not more often than every few seconds, and what they say is put behind the reason from then on. When it has
-changed the rollout is looked at again, so that a status, an event and a message all carry the cause.
+A workload's status says that pods are missing, never why. While one is not ready its pods are listed every few seconds,
+beside the passes, and what they say is put behind the reason. When it has changed the rollout is looked at again, so
+that a status, an event and a message all carry the cause. A failure that comes before the first list has been made
+waits for it: a moment's delay is worth the reason.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 
 from interpreter.cluster.api import Api, ApiError
@@ -21,56 +21,63 @@ EVERY_S = 5.0
 
 
 class Diagnosing:
-    """The diagnoses of one rollout's workloads."""
+    """The diagnoses of one rollout's workloads, by role."""
 
     def __init__(self, api: Api, subject: Subject, on_news: Callable[[], None]) -> None:
         self._api = api
         self._subject = subject
         self._on_news = on_news
         self._causes: dict[str, str] = {}
-        self._looked: dict[str, float] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._asked: set[str] = set()
+
+    def begin(self) -> None:
+        """A look at the rollout begins."""
+        self._asked.clear()
+
+    def end(self) -> None:
+        """The look has ended: what it did not find unready is watched no more."""
+        for role in [role for role in self._tasks if role not in self._asked]:
+            self._tasks.pop(role).cancel()
+            self._causes.pop(role, None)
 
     def explained(self, role: str, readiness: Readiness) -> Readiness:
         """The same with the pods' own cause behind it, as far as it is known."""
         if readiness.ready:
-            self._causes.pop(role, None)
-            self._looked.pop(role, None)
+            self._asked.discard(role)
             return readiness
-        self._look(role)
+        self._asked.add(role)
+        if role not in self._tasks:
+            self._tasks[role] = asyncio.get_running_loop().create_task(self._watch(role))
         cause = self._causes.get(role)
-        if not cause:
-            return readiness
-        return Readiness(False, f"{readiness.reason}: {cause}" if readiness.reason else cause, readiness.failed)
+        failed = readiness.failed and cause is not None
+        return Readiness(False, ": ".join(part for part in (readiness.reason, cause) if part), failed)
 
-    def _look(self, role: str) -> None:
-        now = time.monotonic()
-        if now - self._looked.get(role, -EVERY_S) < EVERY_S:
-            return
-        self._looked[role] = now
-        task = asyncio.get_running_loop().create_task(self._diagnose(role))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def _watch(self, role: str) -> None:
+        """Look at the pods again and again, until the workload is ready and this is cancelled."""
+        while True:
+            cause = await self._cause(role)
+            if cause != self._causes.get(role):
+                self._causes[role] = cause
+                self._on_news()
+            await asyncio.sleep(EVERY_S)
 
-    async def _diagnose(self, role: str) -> None:
+    async def _cause(self, role: str) -> str:
         workload = self._subject.primary if role == "primary" else self._subject.target
         selector = _selector(workload)
         if not selector:
-            return
+            return ""
         try:
-            pods = await self._api.list(("v1", "Pod"), self._subject.program.namespace, selector)
+            return why(_latest(await self._api.list(("v1", "Pod"), self._subject.program.namespace, selector)))
         except ApiError as error:
-            cause = f"its pods cannot be listed: {error}"
-        else:
-            cause = why(_latest(pods))
-        if cause != self._causes.get(role, ""):
-            self._causes[role] = cause
-            self._on_news()
+            return f"its pods cannot be listed: {error}"
 
     async def close(self) -> None:
-        for task in list(self._tasks):
+        tasks = list(self._tasks.values())
+        self._tasks.clear()
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _selector(workload: Manifest | None) -> str:

@@ -21,7 +21,7 @@ from interpreter.cluster.controller import Controller, Settings
 from interpreter.objects import Manifest, Ref
 
 PATIENCE_S = 60.0
-DEPLOYMENT = ("apps/v1", "Deployment")
+APPLY = "application/apply-patch+yaml"
 
 
 class Life:
@@ -68,10 +68,9 @@ class Life:
         for manifest in manifests:
             placed = {**manifest, "metadata": {"namespace": self.namespace, **manifest["metadata"]}}
             ref = Ref(placed["apiVersion"], placed["kind"], self.namespace, placed["metadata"]["name"])
-            if await self.api.get(ref) is None:
-                await self.api.create(placed)
-            else:
-                await self.api.patch(ref, placed)
+            found = await self.api.discovery.resource(ref.api_version, ref.kind)
+            query = {"fieldManager": "kubectl", "force": "true"}
+            await self.api.raw("PATCH", found.path(self.namespace, ref.name), query, placed, APPLY)
 
     async def rollout(self, text: str, name: str = "web") -> None:
         """Apply a Rollout with this policy."""
