@@ -109,7 +109,7 @@ def _root(
       rollway plan checkout.rollout     what would it do?
       rollway demo                      what does that look like?
 
-    Exit codes: 0 fine, 1 findings, 2 wrong usage or unreadable input, 3 internal error.
+    Exit codes: 0 fine, 1 findings, 2 wrong usage or unreadable input, 3 internal error, 4 not in time.
     """
 
 

@@ -15,12 +15,12 @@ from dsl.ir import Program
 from interpreter.cluster.names import verb_annotation
 from interpreter.signals import ACCEPTED_IN
 from interpreter.state import Entry
-from rollway.cluster.now import accepted, awaits_approval, is_paused, phase_of
+from rollway.cluster.now import awaits_approval, is_paused, phase_of, verbs
 from rollway.cluster.shown import RunShown, Shown
 from rollway.cluster.table import phase
 from rollway.terminal import Stop
 
-_NOTHING = "it is for a rollout that is under way, and one begins with a new revision of its target"
+_NOTHING = "nothing is under way, and a rollout begins with a new revision of its target"
 
 
 class Request(NamedTuple):
@@ -32,7 +32,7 @@ class Request(NamedTuple):
     reason: str = ""
 
 
-def refuse(one: Shown, request: Request) -> None:
+def refuse(one: Shown, request: Request, program: Program | None) -> None:
     """Raises `Stop` for what makes no sense now, with what would."""
     now = phase_of(one)
     if not one.phase:
@@ -46,7 +46,7 @@ def refuse(one: Shown, request: Request) -> None:
             f"look at it again with `rollway status {one.spoken}`"
         )
     if now not in ACCEPTED_IN[request.verb]:
-        can = " or ".join(f"`rollway {verb}`" for verb in accepted(one))
+        can = ", ".join(f"`rollway {verb}`" for verb in verbs(one, program))
         would = f"what can be done now is {can}" if can else _NOTHING
         raise Stop(f"{_the(one)} is in phase {phase(one)}, in which there is nothing to {request.verb}: {would}")
     if not one.revision:

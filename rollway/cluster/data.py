@@ -56,6 +56,7 @@ def brief(one: Shown) -> dict[str, Any]:
         checks=one.iterations,
         reason=one.reason,
         problem=one.problem,
+        asked=list(one.asked),
         created=_time(one.created),
     )
 

@@ -32,12 +32,6 @@ def verbs(one: Shown, program: Program | None) -> Iterator[str]:
             yield verb
 
 
-def accepted(one: Shown) -> list[str]:
-    """The verbs that the interpreter takes in this phase, whether or not their moment has come."""
-    phase = phase_of(one)
-    return [verb for verb in _WHAT if phase in ACCEPTED_IN[verb]]
-
-
 def lines(one: Shown, program: Program | None, prefix: str = "rollway") -> Iterator[tuple[str, str]]:
     """Each verb's command, bound to the revision that is shown, and what it would do."""
     for verb in verbs(one, program):

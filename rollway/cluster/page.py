@@ -100,6 +100,8 @@ def _where(one: Shown, program: Program | None, now: Instant) -> Table:
         rows.append(("policy", Text(one.problem, style="red")))
     if one.reason and one.reason not in one.problem:
         rows.append(("because" if one.run and one.run.outcome else "waiting", Text(one.reason)))
+    if one.asked:
+        rows.append(("asked for", Text(", ".join(one.asked))))
     return drawing.pairs(rows)
 
 

@@ -46,9 +46,10 @@ async def _connected(where: Where, work: Callable[[Api, str], Awaitable[T]]) -> 
 def told(error: ApiError) -> str:
     """An error of the API server in one line."""
     from interpreter.cluster.errors import NotServed, Unreachable
+    from interpreter.cluster.names import GROUP
 
     match error:
-        case NotServed():
+        case NotServed() if GROUP in error.message:
             return f"{error.message.partition(':')[0]}: {INSTALL}"
         case Unreachable():
             return f"{error.message}; is it the right cluster? `--context` and `--kubeconfig` choose another"

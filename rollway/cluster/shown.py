@@ -6,13 +6,14 @@ them then wants to see what there is: what is missing, or of another form, is le
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from dsl.ir import Program
-from interpreter.cluster.names import NUMBER, OWNER_KIND, ROLLOUT
+from interpreter.cluster.names import NUMBER, OWNER_KIND, ROLLOUT, VERBS, verb_annotation
 from interpreter.objects import Manifest
 from interpreter.state import CheckRecord, CheckResult, Entry, Instant, Verdict
 
@@ -70,7 +71,8 @@ class RunShown:
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A rollout. `phase` is empty until an interpreter has looked at it; `reason` says what is waited for, or why it
-    is as it is; `problem` why its policy, as it reads now, cannot be used."""
+    is as it is; `problem` why its policy, as it reads now, cannot be used. `asked` is what people have asked for
+    and nobody has acted on yet."""
 
     kind: str
     namespace: str
@@ -90,6 +92,7 @@ class Shown:
     created: Instant | None
     check: CheckRecord | None
     run: RunShown | None
+    asked: tuple[str, ...] = ()
 
     @property
     def spoken(self) -> str:
@@ -117,11 +120,12 @@ def shown(manifest: Manifest, runs: Iterable[RunShown] = ()) -> Shown:
         weight=_number(status.get("canaryWeight" if kind == CANARY else "weight")),
         failed=int(_number(status.get("failedChecks"))),
         iterations=max(0, int(_number(status.get("iterations")))),
-        reason=_text(status.get("reason")) or (run.reason if run else ""),
+        reason=_text(status.get("reason")) if kind != CANARY else (run.reason if run else ""),
         problem=_problem(status),
         created=instant(metadata.get("creationTimestamp")),
         check=_check(status.get("lastCheck")) or (run.check if run else None),
         run=run,
+        asked=tuple(_asked(_map(metadata.get("annotations")))),
     )
 
 
@@ -175,6 +179,23 @@ def instant(value: object) -> Instant | None:
         return int(datetime.fromisoformat(value).timestamp() * 1000)
     except ValueError:
         return None
+
+
+def _asked(annotations: Mapping[str, Any]) -> Iterable[str]:
+    """Each verb that stands on an object, with whom it is from."""
+    for verb in VERBS:
+        value = _text(annotations.get(verb_annotation(verb)))
+        if value:
+            said = _said(value)
+            by, revision = _text(said.get("by")), _text(said.get("revision")) or value
+            yield f"{verb} of {revision}" + (f" by {by}" if by else "")
+
+
+def _said(value: str) -> Mapping[str, Any]:
+    try:
+        return _map(json.loads(value))
+    except ValueError:
+        return {}
 
 
 def _problem(status: Mapping[str, Any]) -> str:

@@ -42,7 +42,7 @@ def ask(line: Line) -> int:
 
 async def _ask(api: Api, namespace: str, line: Line, limit_s: float | None) -> int:
     found = await find(api, namespace, line.name)
-    refuse(found.shown, line.request)
+    refuse(found.shown, line.request, found.program)
     if line.confirm and not await asyncio.to_thread(_agreed, question(found.shown, line.request.verb)):
         raise Stop("nothing was asked; `--yes` does it without a question")
     # From here on it speaks of the revision that was shown, whatever comes between reading and writing.
@@ -71,7 +71,7 @@ async def _written(api: Api, found: Found, request: Request) -> tuple[Found, str
             if fresh is None:
                 raise Stop(f"{found.ref} has been deleted meanwhile") from None
             found = await with_runs(api, fresh)
-            refuse(found.shown, request)
+            refuse(found.shown, request, found.program)
         else:
             return found, change["metadata"]["annotations"][verb_annotation(request.verb)]
     raise Stop(f"{found.ref} changes faster than it can be written to: try again", ExitCode.WAITING)
