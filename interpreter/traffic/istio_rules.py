@@ -1,8 +1,9 @@
 """The rules of a VirtualService that route between primary and canary: made for a `Routing`, and read.
 
 In order, the first that holds decides: holders of this run's cookie go to the canary, then those that the routing's
-matches pick; holders of the primary's cookie go to the primary; then the weights decide. All rules are copies of one base rule, which has the service's own matches and what else
-the user wants done to requests; so what goes to the canary by a match is treated like everything else.
+matches pick; holders of the primary's cookie go to the primary; then the weights decide. All rules are copies of one
+base rule, which has the service's own matches and what else the user wants done to requests; so what goes to the canary
+by a match is treated like everything else.
 
 Weights are whole numbers in Istio, and relative: hundreds as a rule, thousands or ten thousands for a fraction.
 
