@@ -22,7 +22,7 @@ from interpreter.cluster.owner import API_VERSIONS, CANARY, Owner
 from interpreter.cluster.parts import Parts
 from interpreter.cluster.policy import Policy, policy_of
 from interpreter.cluster.releasing import Releasing
-from interpreter.cluster.reporting import Reporting, now_ms
+from interpreter.cluster.reporting import Reporting
 from interpreter.cluster.runs import Recalled, Runs
 from interpreter.cluster.runtime import ClusterRuntime
 from interpreter.cluster.subject import Subject, custom_resource
@@ -52,7 +52,7 @@ class Actor:
         self._driver: Driver | None = None
         self._runtime: ClusterRuntime | None = None
         self._diagnosing: Diagnosing | None = None
-        self._reporting = Reporting(parts.api, parts.caches, parts.recorder)
+        self._reporting = Reporting(parts.api, parts.caches, parts.recorder, parts.clock)
 
     @property
     def state(self) -> State | None:
@@ -171,6 +171,7 @@ class Actor:
             outside=parts.outside,
             diagnosing=diagnosing,
             finished=self._finished,
+            clock=parts.clock,
             state=state,
         )
         self._runtime, self._diagnosing = runtime, diagnosing
@@ -191,7 +192,7 @@ class Actor:
             target_revision=snapshot.revision if snapshot is not None else None,
             primary_revision=await arranging.revision_of_primary(),
             routing_seen=seen,
-            now_ms=now_ms(),
+            now_ms=self._parts.clock.now(),
         )
 
     # --- a look -------------------------------------------------------------------------------------------------

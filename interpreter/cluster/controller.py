@@ -8,12 +8,13 @@ that have begun are let end while the lease still holds, and the lease is given 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from interpreter.cluster.api import Api
+from interpreter.cluster.clock import Clock
 from interpreter.cluster.health import Health
 from interpreter.cluster.lease import Leader
 from interpreter.cluster.term import Term
@@ -26,7 +27,8 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the command line says. `namespace` None looks after all namespaces; `lease_namespace` is where the Lease
-    stands; `identity` tells this process from others; `port` 0 takes any free port."""
+    stands; `identity` tells this process from others; `port` 0 takes any free port. `clock` is the wall's, but in
+    tests."""
 
     identity: str
     namespace: str | None = None
@@ -38,6 +40,7 @@ class Settings:
     workers: int = 8
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet asks from outside the pod
     port: int = 8080
+    clock: Clock = field(default_factory=Clock)
 
 
 class Controller:
@@ -88,6 +91,7 @@ class Controller:
             default_provider=settings.default_provider,
             flagger=settings.flagger,
             workers=settings.workers,
+            clock=settings.clock,
         )
         await term.run(self._at_work)
 

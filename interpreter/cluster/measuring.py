@@ -13,6 +13,7 @@ from dsl.flagger.templates import read_metric_template
 from dsl.ir import Metric, Program, Query
 from interpreter.cluster import names
 from interpreter.cluster.caches import Caches
+from interpreter.cluster.clock import Clock
 from interpreter.cluster.credentials import Credentials, CredentialTrouble
 from interpreter.objects import Ref
 from interpreter.providers.metrics import Metrics
@@ -26,10 +27,13 @@ API_VERSIONS = (names.API_VERSION, names.FLAGGER_API_VERSION)
 class Measuring:
     """Asks the metric servers for all rollouts of a controller."""
 
-    def __init__(self, caches: Caches, credentials: Credentials, providers: Mapping[str, Provider]) -> None:
+    def __init__(
+        self, caches: Caches, credentials: Credentials, providers: Mapping[str, Provider], clock: Clock
+    ) -> None:
         self._caches = caches
         self._credentials = credentials
         self._providers = providers
+        self._clock = clock
 
     async def answer(self, program: Program, question: MetricQuestion) -> Answer:
         """Never raises for what a server does."""
@@ -41,7 +45,8 @@ class Measuring:
                 metric = self._from_template(metric)
             return await self._with_credentials(metric, namespace)
 
-        return await Metrics(program, self._providers, resolve=resolve).answer(question)
+        asked = replace(question, at_ms=self._clock.on_the_wall(question.at_ms))
+        return await Metrics(program, self._providers, resolve=resolve).answer(asked)
 
     async def close(self) -> None:
         for provider in self._providers.values():

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from interpreter.cluster.api import Api
 from interpreter.cluster.caches import Caches
+from interpreter.cluster.clock import Clock
 from interpreter.cluster.events import Recorder
 from interpreter.cluster.outside import Outside
 
@@ -18,4 +19,5 @@ class Parts:
     caches: Caches
     outside: Outside
     recorder: Recorder
+    clock: Clock
     default_provider: str = "kubernetes"

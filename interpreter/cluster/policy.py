@@ -104,7 +104,8 @@ def _workload(ref: dict[str, str]) -> str:
 def _of_canary(owner: Owner, default_provider: str) -> Policy:
     imported = import_canary(owner.manifest, default_provider=default_provider)
     if imported.program is None:
-        return Policy(None, tuple(str(problem) for problem in imported.errors))
+        errors = [problem for problem in imported.problems if problem.severity is Severity.ERROR]
+        return Policy(None, tuple(str(problem) for problem in errors))
     return Policy(imported.program)
 
 

@@ -6,7 +6,6 @@ Flux and Argo CD read) and into an event; the same event is not repeated while n
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,21 +13,23 @@ from dsl.ir import Program
 from interpreter.cluster.api import Api
 from interpreter.cluster.applier import merge_patch
 from interpreter.cluster.caches import Caches
+from interpreter.cluster.clock import Clock
 from interpreter.cluster.events import Recorder
 from interpreter.cluster.flagger_status import canary_status
 from interpreter.cluster.owner import CANARY, Owner
 from interpreter.cluster.runs import Runs
 from interpreter.cluster.status import invalid_status, rollout_status, stuck_status
-from interpreter.state import Instant, State
+from interpreter.state import State
 
 
 class Reporting:
     """Writes the statuses of owners."""
 
-    def __init__(self, api: Api, caches: Caches, recorder: Recorder) -> None:
+    def __init__(self, api: Api, caches: Caches, recorder: Recorder, clock: Clock) -> None:
         self._api = api
         self._caches = caches
         self._recorder = recorder
+        self._clock = clock
         self._told = ""
 
     async def tell(
@@ -36,7 +37,7 @@ class Reporting:
     ) -> None:
         """The status of a rollout; `configs` are the tracked ones with their digests, `problems` those of a newer
         policy that cannot be taken up."""
-        previous, now = owner.status, now_ms()
+        previous, now = owner.status, self._clock.now()
         if owner.kind == CANARY:
             status = canary_status(program, state, previous=previous, now_ms=now, configs=configs)
         else:
@@ -57,7 +58,9 @@ class Reporting:
         """The status of an object whose policy cannot be used, and that has no rollout yet."""
         self._say("PolicyRefused", owner, "; ".join(problems))
         if owner.kind != CANARY:
-            status = invalid_status(problems, previous=owner.status, generation=owner.generation, now_ms=now_ms())
+            status = invalid_status(
+                problems, previous=owner.status, generation=owner.generation, now_ms=self._clock.now()
+            )
             await self._write(owner, status)
 
     async def trouble(self, owner: Owner, why: str) -> None:
@@ -65,7 +68,7 @@ class Reporting:
         self._say("Stuck", owner, why)
         if owner.kind != CANARY:
             await self._write(
-                owner, stuck_status(why, previous=owner.status, generation=owner.generation, now_ms=now_ms())
+                owner, stuck_status(why, previous=owner.status, generation=owner.generation, now_ms=self._clock.now())
             )
 
     def _say(self, reason: str, owner: Owner, message: str) -> None:
@@ -79,8 +82,3 @@ class Reporting:
         if patch:
             written = await self._api.patch(owner.ref, {"status": patch}, subresource="status")
             self._caches.put(written)
-
-
-def now_ms() -> Instant:
-    """The wall's time."""
-    return time.time_ns() // 1_000_000

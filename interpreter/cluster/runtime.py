@@ -8,7 +8,6 @@ goes through them, so that the next look sees it. What may take long (metrics, w
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Mapping
 from typing import assert_never
 
@@ -16,6 +15,7 @@ from dsl import ir_json
 from dsl.ir import Program
 from interpreter.cluster.applier import Applier
 from interpreter.cluster.arranging import Arranging
+from interpreter.cluster.clock import Clock
 from interpreter.cluster.diagnosing import Diagnosing
 from interpreter.cluster.outside import Outside
 from interpreter.cluster.owner import Owner
@@ -55,6 +55,7 @@ class ClusterRuntime:
         outside: Outside,
         diagnosing: Diagnosing,
         finished: Callable[[Program], Mapping[str, bool]],
+        clock: Clock,
         state: State,
     ) -> None:
         self.subject = subject
@@ -66,10 +67,11 @@ class ClusterRuntime:
         self._outside = outside
         self._diagnosing = diagnosing
         self._finished = finished
+        self._clock = clock
         self._digest = ir_json.digest(subject.program)
 
     def now(self) -> Instant:
-        return time.time_ns() // 1_000_000
+        return self._clock.now()
 
     async def observe(self) -> Inputs:
         snapshot = self.subject.snapshot()
@@ -133,7 +135,7 @@ class ClusterRuntime:
         if (primary["metadata"].get("annotations") or {}).get(REVISION) != question.revision:
             return Readiness(False, f"{subject.primary_ref} does not have revision {question.revision} yet")
         program = subject.program
-        return subject.kind.readiness(primary, program.ready_primary, program.deadline_ms, self.now())
+        return subject.kind.readiness(primary, program.ready_primary, program.deadline_ms, self._wall())
 
     def _canary_ready(self, question: ReadyQuestion) -> Readiness:
         subject, target, snapshot = self.subject, self.subject.target, self.subject.snapshot()
@@ -151,7 +153,11 @@ class ClusterRuntime:
         if question.scale.mode != "off" and subject.kind.replicas(target) < wanted:
             return Readiness(False, f"{subject.target_ref} is not scaled to {wanted} yet")
         program = subject.program
-        return subject.kind.readiness(target, program.ready_canary, program.deadline_ms, self.now())
+        return subject.kind.readiness(target, program.ready_canary, program.deadline_ms, self._wall())
+
+    def _wall(self) -> Instant:
+        """The time as the cluster's own timestamps have it."""
+        return self._clock.on_the_wall(self._clock.now())
 
     def _site(self, state: State) -> Site:
         """The cookie's value is this run's alone: what an earlier run gave out holds nobody."""

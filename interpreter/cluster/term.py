@@ -19,6 +19,7 @@ from interpreter.cluster.actor import Actor, Stuck
 from interpreter.cluster.adopting import Adopting
 from interpreter.cluster.api import Api
 from interpreter.cluster.caches import Caches
+from interpreter.cluster.clock import Clock
 from interpreter.cluster.credentials import Credentials
 from interpreter.cluster.errors import ApiError, Conflict, NotServed
 from interpreter.cluster.events import Recorder
@@ -57,15 +58,16 @@ class Term:
         default_provider: str,
         flagger: bool,
         workers: int,
+        clock: Clock,
     ) -> None:
         self._queue: WorkQueue[Ref] = WorkQueue()
         self._caches = Caches(api, api.discovery, namespace, on_wake=self._queue.add)
         self._caller = Caller()
         self._recorder = Recorder(api, identity)
         credentials = Credentials(api)
-        self._measuring = Measuring(self._caches, credentials, {"prometheus": Prometheus(metrics_server)})
+        self._measuring = Measuring(self._caches, credentials, {"prometheus": Prometheus(metrics_server)}, clock)
         outside = Outside(self._caller, self._measuring, credentials, self._recorder)
-        self._parts = Parts(api, self._caches, outside, self._recorder, default_provider)
+        self._parts = Parts(api, self._caches, outside, self._recorder, clock, default_provider)
         self._flagger = flagger
         self._many = workers
         self._actors: dict[Ref, Actor] = {}
@@ -172,8 +174,7 @@ class Term:
 
     def _come_back(self, key: Ref, wake: Instant | None) -> None:
         if wake is not None:
-            delay = max(0.0, wake / 1000 - time.time())
-            self._queue.add_at(key, time.monotonic() + delay)
+            self._queue.add_at(key, time.monotonic() + self._parts.clock.seconds_until(wake))
 
     async def _drop(self, key: Ref) -> None:
         actor = self._actors.pop(key, None)
