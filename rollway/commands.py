@@ -26,7 +26,9 @@ COMMANDS: dict[str, Row] = {
     "compile": Row(
         "rollway.compile", "Turn a policy into a Program, or into a Kubernetes manifest.", WRITE, quick=True
     ),
+    "import": Row("rollway.import_", "Turn Flagger's Canaries into policies.", WRITE),
     "plan": Row("rollway.plan", "Say what a policy would do: steps, times, exposure, queries.", TRY, quick=True),
+    "render": Row("rollway.render", "Print the objects that a routing is made of: Services, primary, routes.", TRY),
     "simulate": Row("rollway.simulate", "Run a policy in virtual time against a scenario.", TRY, quick=True),
     "test": Row("rollway.test", "Run the `test` blocks of policies.", TRY, quick=True),
     "run": Row("rollway.run", "Run a rollout with real processes and real traffic on this machine.", TRY),
