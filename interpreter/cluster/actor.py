@@ -175,7 +175,7 @@ class Actor:
             state=state,
         )
         self._runtime, self._diagnosing = runtime, diagnosing
-        self._driver = Driver(program, runtime, state, on_wake=self._wake)
+        self._driver = Driver(program, runtime, state, boundary=parts.boundary, on_wake=self._wake)
         return self._driver
 
     async def _first_state(self, owner: Owner, subject: Subject, arranging: Arranging) -> State:
@@ -267,7 +267,7 @@ class Actor:
         """Of each rollout that this one waits for, whether it is at rest. One that does not exist is."""
         finished = {f"{other.namespace}/{other.name}": True for other in program.after}
         for ref in _owners_named(program):
-            found = self._parts.caches.get(ref)
+            found = self._parts.caches.find(ref)
             if found is not None:
                 phase = (found.get("status") or {}).get("phase")
                 finished[f"{ref.namespace}/{ref.name}"] = phase in {str(rest) for rest in AT_REST}

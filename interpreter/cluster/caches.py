@@ -76,6 +76,13 @@ class Caches:
         kind was never ensured, and the informer's `ApiError` if it could never be read."""
         return self._known(Kind(ref.api_version, ref.kind), ref.namespace).get(ref.namespace, ref.name)
 
+    def find(self, ref: Ref) -> Manifest | None:
+        """As `get`, but an object of a kind that is not watched, or not served, does not exist."""
+        try:
+            return self.get(ref)
+        except (LookupError, ApiError):
+            return None
+
     def select(
         self, api_version: str, kind: str, namespace: str | None = None, labels: Mapping[str, str] | None = None
     ) -> list[Manifest]:
@@ -89,11 +96,11 @@ class Caches:
         if informer is not None:
             informer.put(manifest)
 
-    def remove(self, ref: Ref) -> None:
-        """We deleted it."""
+    def remove(self, ref: Ref, uid: str | None = None) -> None:
+        """We deleted it: the object with this `uid`, if it is known."""
         informer = self._informers.get(self._place(Kind(ref.api_version, ref.kind), ref.namespace))
         if informer is not None:
-            informer.remove(ref)
+            informer.remove(ref, uid)
 
     def watch_for(self, key: Key, refs: Iterable[Ref]) -> None:
         """A change of any of these wakes `key` from now on, and of no others. With none the key is forgotten."""

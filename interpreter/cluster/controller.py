@@ -8,6 +8,7 @@ that have begun are let end while the lease still holds, and the lease is given 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import structlog
@@ -28,7 +29,7 @@ log = structlog.get_logger(__name__)
 class Settings:
     """What the command line says. `namespace` None looks after all namespaces; `lease_namespace` is where the Lease
     stands; `identity` tells this process from others; `port` 0 takes any free port. `clock` is the wall's, but in
-    tests."""
+    tests, which also end a process at a `boundary` between two effects."""
 
     identity: str
     namespace: str | None = None
@@ -41,6 +42,7 @@ class Settings:
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet asks from outside the pod
     port: int = 8080
     clock: Clock = field(default_factory=Clock)
+    boundary: Callable[[str], None] | None = None
 
 
 class Controller:
@@ -92,6 +94,7 @@ class Controller:
             flagger=settings.flagger,
             workers=settings.workers,
             clock=settings.clock,
+            boundary=settings.boundary,
         )
         await term.run(self._at_work)
 

@@ -55,7 +55,7 @@ class Measuring:
     def _from_template(self, metric: Metric) -> Metric:
         namespace, _, name = (metric.template or "").partition("/")
         for api_version in API_VERSIONS:
-            found = self._caches.get(Ref(api_version, KIND, namespace, name))
+            found = self._caches.find(Ref(api_version, KIND, namespace, name))
             if found is not None:
                 break
         else:

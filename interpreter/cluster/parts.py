@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from interpreter.cluster.api import Api
@@ -13,11 +14,12 @@ from interpreter.cluster.outside import Outside
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`default_provider` is the traffic provider of a Canary that names none."""
+    """`boundary` is called between any two effects of a look: tests kill the process there. `default_provider` is the traffic provider of a Canary that names none."""
 
     api: Api
     caches: Caches
     outside: Outside
     recorder: Recorder
     clock: Clock
+    boundary: Callable[[str], None] | None = None
     default_provider: str = "kubernetes"

@@ -126,8 +126,6 @@ async def custom_resource(api: Api, workload: WorkloadRef) -> Manifest | None:
     """The CustomResourceDefinition of a target that is not built in; it says where replicas and selector stand."""
     if workload.kind.lower() in BUILT_IN:
         return None
-    group = workload.api_version.partition("/")[0]
-    for crd in await api.list(("apiextensions.k8s.io/v1", "CustomResourceDefinition")):
-        if crd["spec"]["group"] == group and crd["spec"]["names"]["kind"].lower() == workload.kind.lower():
-            return crd
-    return None
+    resource = await api.discovery.resource(workload.api_version, workload.kind)
+    name = f"{resource.plural}.{workload.api_version.partition('/')[0]}"
+    return await api.get(Ref("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", name))

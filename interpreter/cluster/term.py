@@ -59,6 +59,7 @@ class Term:
         flagger: bool,
         workers: int,
         clock: Clock,
+        boundary: Callable[[str], None] | None = None,
     ) -> None:
         self._queue: WorkQueue[Ref] = WorkQueue()
         self._caches = Caches(api, api.discovery, namespace, on_wake=self._queue.add)
@@ -67,7 +68,7 @@ class Term:
         credentials = Credentials(api)
         self._measuring = Measuring(self._caches, credentials, {"prometheus": Prometheus(metrics_server)}, clock)
         outside = Outside(self._caller, self._measuring, credentials, self._recorder)
-        self._parts = Parts(api, self._caches, outside, self._recorder, clock, default_provider)
+        self._parts = Parts(api, self._caches, outside, self._recorder, clock, boundary, default_provider)
         self._flagger = flagger
         self._many = workers
         self._actors: dict[Ref, Actor] = {}
