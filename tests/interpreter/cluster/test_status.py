@@ -119,6 +119,15 @@ def test_time_alone_is_no_change() -> None:
     assert flagger(rig, canary) == canary
 
 
+def test_a_clock_that_is_set_back_moves_no_time_that_was_shown() -> None:
+    rig = gated()
+    before = shown(rig)
+    rig.now -= 3_600_000
+    rig.settle()
+    after = shown(rig, before)
+    assert (after["lastTransitionTime"], after["step"]) == (before["lastTransitionTime"], before["step"])
+
+
 def test_the_phase_alone_moves_the_time_of_the_last_transition() -> None:
     rig = Rig(ramp(10, 20)).begin()
     begun = shown(rig)
