@@ -14,7 +14,8 @@ from interpreter.cluster.outside import Outside
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`boundary` is called between any two effects of a look: tests kill the process there. `default_provider` is the traffic provider of a Canary that names none."""
+    """`boundary` is called between any two effects of a look: tests kill the process there. `default_provider` is the
+    traffic provider of a Canary that names none."""
 
     api: Api
     caches: Caches
