@@ -25,6 +25,7 @@ RANGES = {
     "6": "security",
     "7": "style",
     "8": "guardrails",
+    "9": "Flagger's objects",
 }
 """What the first digit of a code says."""
 
@@ -47,6 +48,11 @@ class Page(NamedTuple):
     @property
     def url(self) -> str:
         return url(self.code)
+
+    @property
+    def about_flagger(self) -> bool:
+        """Whether its examples are manifests of Flagger's, not policies."""
+        return self.code.startswith("RW9")
 
 
 class PageError(ValueError):

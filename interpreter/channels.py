@@ -1,13 +1,14 @@
 """Messages to channels.
 
 A `webhook` channel gets a `POST` in the form of an event webhook: the message, its severity and its time stand in
-`metadata`. Chat services want an address that is a secret of the cluster; where there is no cluster nothing is sent,
+`metadata`, beside what the channel's `body` has there. Chat services want an address that is a secret of the cluster; where there is no cluster nothing is sent,
 and the result says so, with the message.
 """
 
 from __future__ import annotations
 
 from dsl.ir import Channel, Program, Webhook
+from interpreter.durations import milliseconds
 from interpreter.state import ActionResult, Instant, NotifyAction
 from interpreter.templates import TemplateProblem, render
 from interpreter.webhooks import Caller
@@ -34,11 +35,20 @@ async def send(caller: Caller, program: Program, action: NotifyAction, now: Inst
 
 
 def _hook(channel: Channel) -> Webhook:
-    return Webhook(url=channel.to, timeout_ms=TIMEOUT_MS, secret=channel.secret)
+    settings = channel.fields
+    return Webhook(
+        url=channel.to,
+        timeout_ms=milliseconds(settings["timeout"]) if "timeout" in settings else TIMEOUT_MS,
+        retries=settings.get("retries", 0),
+        headers=settings.get("headers", {}),
+        secret=channel.secret,
+        insecure_skip_verify=settings.get("insecure_skip_verify", False),
+    )
 
 
 def _payload(program: Program, action: NotifyAction, message: str, now: Instant) -> dict[str, object]:
-    metadata = {"eventMessage": message, "eventType": _TYPES[action.severity], "timestamp": str(now)}
+    own = program.channels[action.channel].fields.get("body", {})
+    metadata = {**own, "eventMessage": message, "eventType": _TYPES[action.severity], "timestamp": str(now)}
     return {
         "name": program.name,
         "namespace": program.namespace,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _LENGTHS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 
 
@@ -13,3 +15,9 @@ def duration(milliseconds: int) -> str:
         if count:
             parts.append(f"{count}{name}")
     return ("-" if milliseconds < 0 else "") + ("".join(parts) or "0s")
+
+
+def milliseconds(text: str) -> int:
+    """The contrary: what `1m30s` comes to."""
+    lengths = dict(_LENGTHS)
+    return sum(int(count) * lengths[name] for count, name in re.findall(r"(\d+)(ms|[dhms])", text))

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from dsl import catalogue
 from dsl.catalogue import Page
+from dsl.diagnostics import Diagnostic
 from rollway.exit_codes import ExitCode
 from rollway.parameters import Argument
 from rollway.terminal import Stop, put
@@ -47,7 +48,7 @@ def explain(page: Page) -> str:
         page.prose,
         "Wrong:",
         _indented(page.wrong),
-        "What `rollway lint` says:",
+        f"What `rollway {'import flagger' if page.about_flagger else 'lint'}` says:",
         _indented(said_of(page)),
         "Right:",
         _indented(page.right),
@@ -59,11 +60,19 @@ def explain(page: Page) -> str:
 def said_of(page: Page) -> str:
     """What the linter says of the wrong example, really."""
     from dsl.render.text import render
-    from rollway.inputs import decode
-    from rollway.lint import look
 
-    found = look(decode("example.rollout", page.wrong.encode(page.encoding))).diagnostics
-    return render([diagnostic for diagnostic in found if diagnostic.code == page.code])
+    return render([diagnostic for diagnostic in findings(page, page.wrong) if diagnostic.code == page.code])
+
+
+def findings(page: Page, example: str) -> list[Diagnostic]:
+    """All that is found in an example of a page, by the command that the page is about."""
+    from rollway import import_, lint
+    from rollway.inputs import decode
+
+    if page.about_flagger:
+        imported = import_.look([decode("example.yaml", example.encode(page.encoding))], "istio")
+        return list(imported.diagnostics)
+    return list(lint.look(decode("example.rollout", example.encode(page.encoding))).diagnostics)
 
 
 def _list() -> Iterator[str]:

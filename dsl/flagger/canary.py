@@ -155,7 +155,7 @@ def read_canary(manifest: Mapping[str, Any], default_provider: str, problems: Pr
     spec = read(raw if raw is not None else {}, CANARY, "spec", problems)
     if spec is None or "targetRef" not in spec or "analysis" not in spec:
         return None
-    if "provider" in spec and spec["provider"]:
+    if spec.get("provider"):
         plane = read_plane(spec["provider"], "spec.provider", problems)
     else:
         plane = read_plane(default_provider, "spec.provider", problems)
@@ -202,7 +202,7 @@ def _outdated(manifest: Mapping[str, Any], spec: object, problems: Problems) -> 
         problems.error(
             "apiVersion",
             "is of a Flagger before 1.0",
-            f"write `{API_VERSION}`, and `analysis` for `canaryAnalysis`; `threshold` of a metric is a `thresholdRange`",
+            f"write `{API_VERSION}`, `analysis` for `canaryAnalysis`, and `thresholdRange` for a metric's `threshold`",
         )
 
 

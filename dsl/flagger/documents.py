@@ -142,9 +142,6 @@ class _Builder:
 
 
 def _ends(node: yaml.Node) -> tuple[int, int]:
-    """Offsets of a node; of one over several lines, its first."""
+    """Offsets of a node; of one over several lines, those of its first sign."""
     start, end = node.start_mark.index, node.end_mark.index
-    if node.start_mark.line == node.end_mark.line:
-        return start, end
-    buffer = node.start_mark.buffer
-    return start, start + 1 if buffer is None else max(start + 1, end if end - start < 2 else start + 1)
+    return start, end if node.start_mark.line == node.end_mark.line else start + 1

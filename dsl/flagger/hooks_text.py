@@ -3,45 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from dsl.flagger.canary import Alert, Canary, Hook
-from dsl.flagger.writing import Names, block, duration, short, string, value
+from dsl.flagger.writing import Declarations, block, duration, short, string, value
 
 _GATES = ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion", "rollback")
 _SEVERITIES = ("info", "warn", "error")
 
 
 class HooksText(NamedTuple):
-    """Declarations, and the names of what was declared by the type of the hook (`alert` for channels of alerts)."""
+    """The names of what was declared, by the type of the hook (`alert` for channels of alerts)."""
 
-    declarations: tuple[str, ...]
     names: dict[str, tuple[str, ...]]
 
     def of(self, *types: str) -> tuple[str, ...]:
         return tuple(name for type in types for name in self.names.get(type, ()))
 
 
-def hooks_text(canary: Canary) -> HooksText:
+def hooks_text(canary: Canary, declared: Declarations) -> HooksText:
     """All hooks and alerts of a Canary. Of a Canary that skips its analysis, those of the analysis are left out."""
-    names = Names()
-    declared: list[str] = []
     given: dict[str, tuple[str, ...]] = {}
     outside = ("confirm-rollout", "post-rollout", "event")
     for hook in canary.analysis.hooks:
-        if canary.skip_analysis and hook.type not in outside:
-            continue
-        name = names.give(hook.name, "hook")
-        declared.append(_declaration(name, hook))
-        given[hook.type] = (*given.get(hook.type, ()), name)
+        if not canary.skip_analysis or hook.type in outside:
+            name = declared.add(hook.name, "hook", partial(_declaration, hook))
+            given[hook.type] = (*given.get(hook.type, ()), name)
     for alert in canary.analysis.alerts:
-        name = names.give(alert.name or alert.provider.name, "alerts")
-        declared.append(_channel(name, alert))
+        name = declared.add(alert.name or alert.provider.name, "alerts", partial(_channel, alert))
         given["alert"] = (*given.get("alert", ()), name)
-    return HooksText(tuple(declared), given)
+    return HooksText(given)
 
 
-def _declaration(name: str, hook: Hook) -> str:
+def _declaration(hook: Hook, name: str) -> str:
     if hook.type == "event":
         return block(f"channel {name}", [f"webhook {string(hook.url)}", *_settings(hook)])
     word = "gate" if hook.type in _GATES else "webhook"
@@ -62,7 +57,7 @@ def _settings(hook: Hook) -> Iterator[str]:
         yield f"body {value(hook.metadata)}"
 
 
-def _channel(name: str, alert: Alert) -> str:
+def _channel(alert: Alert, name: str) -> str:
     provider = f"{alert.provider.namespace}/{alert.provider.name}"
     at = _SEVERITIES[_SEVERITIES.index(alert.severity) :]
     return block(f"channel {name}", [f"provider {string(provider)}", f"at {', '.join(at)}"])

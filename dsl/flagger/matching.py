@@ -47,9 +47,9 @@ def _alternative(item: object, path: str, plane: Plane, problems: Problems) -> t
             f"{path}.sourceLabels", "cannot be asked for: only what a request carries can", "match a header instead"
         )
     tests: list[Test] = []
-    for name in _KINDS:
+    for name, kind in _KINDS.items():
         for key, wanted in data.get(name, {}).items():
-            test = _test(_KINDS[name], key, wanted, f"{path}.{name}.{key}", plane, problems)
+            test = _test(kind, key, wanted, f"{path}.{name}.{key}", plane, problems)
             tests += [test] if test is not None else []
     if not tests and not problems.fatal:
         problems.error(path, "fits every request", "name a header, as in `headers: {x-canary: {exact: insider}}`")

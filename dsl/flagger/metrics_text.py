@@ -3,45 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from dataclasses import replace
+from functools import partial
 
 from dsl.flagger.canary import SUCCESS_RATE, Canary, Metric
 from dsl.flagger.problems import Problems
 from dsl.flagger.queries import translated
 from dsl.flagger.templates import MetricTemplate
-from dsl.flagger.writing import Names, block, duration, number, percent, raw, string, value
-from dsl.meaning.standard import NAMES
+from dsl.flagger.writing import Declarations, block, duration, number, percent, raw, string, value
 from dsl.meaning.scope import Space
-
-_HTTP = frozenset(NAMES[Space.VALUE][1])
-
+from dsl.meaning.standard import NAMES
 
 Writer = Callable[[float], str]
 
 
-class MetricsText(NamedTuple):
-    """Declarations, and the lines of the analysis."""
-
-    imports: tuple[str, ...]
-    declarations: tuple[str, ...]
-    checks: tuple[str, ...]
+HTTP = frozenset(NAMES[Space.VALUE][1])
+"""The names of `std/http`, which no other metric may have."""
 
 
-def metrics_text(canary: Canary, templates: Mapping[str, MetricTemplate], problems: Problems) -> MetricsText:
-    """Templates by `namespace/name`: those at hand are written out, the others are referred to."""
-    metrics = canary.analysis.metrics
-    standard = Names(_HTTP)
-    declared: list[str] = []
+def checks_text(
+    canary: Canary, templates: Mapping[str, MetricTemplate], declared: Declarations, problems: Problems
+) -> tuple[str, ...]:
+    """What the analysis requires. Templates are by `namespace/name`: those at hand are written out, the others are
+    referred to."""
     checks: list[str] = []
-    used = any(metric.builtin for metric in metrics)
-    for metric in metrics:
+    for metric in canary.analysis.metrics:
         if metric.builtin:
             checks.append(_builtin(metric))
             continue
-        name = standard.give(metric.name, "metric")
-        declared.append(_declaration(name, metric, canary, templates, problems))
+        metric = _with_query(metric, problems)
+        name = declared.add(metric.name, "metric", partial(_declaration, metric, canary, templates))
         checks.append(f"require {_bounds(name, metric, number)} over {duration(metric.window_ms)}")
-    return MetricsText(('import "std/http"',) if used else (), tuple(declared), tuple(checks))
+    return tuple(checks)
+
+
+def _with_query(metric: Metric, problems: Problems) -> Metric:
+    if metric.template is not None:
+        return metric
+    return replace(metric, query=translated(metric.query, f"{metric.path}.query", problems))
 
 
 def _builtin(metric: Metric) -> str:
@@ -63,18 +62,15 @@ def _bounds(subject: str, metric: Metric, written: Writer) -> str:
     return f"{subject} >= {written(low)}" if high is None else f"{subject} in {written(low)}..{written(high)}"
 
 
-def _declaration(
-    name: str, metric: Metric, canary: Canary, templates: Mapping[str, MetricTemplate], problems: Problems
-) -> str:
+def _declaration(metric: Metric, canary: Canary, templates: Mapping[str, MetricTemplate], name: str) -> str:
+    variables = list(_variables(metric))
     if metric.template is None:
-        query = translated(metric.query, f"{metric.path}.query", problems)
-        return block(f"metric {name} returns number", [f"prometheus {raw(query)}", *_variables(metric)])
+        return block(f"metric {name} returns number", [f"prometheus {raw(metric.query)}", *variables])
     key = f"{metric.template.namespace}/{metric.template.name}"
     template = templates.get(key)
     if template is not None and can_be_written(template, canary.namespace):
-        return block(f"metric {name} returns number", [*template_lines(template), *_variables(metric)])
+        return block(f"metric {name} returns number", [*template_lines(template), *variables])
     head = f"metric {name} from template {string(key)} returns number"
-    variables = list(_variables(metric))
     return block(head, variables) if variables else head
 
 

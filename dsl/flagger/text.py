@@ -16,12 +16,12 @@ from collections.abc import Iterator, Mapping
 
 from dsl.flagger.canary import Canary, Scaler
 from dsl.flagger.hooks_text import HooksText, hooks_text
-from dsl.flagger.metrics_text import MetricsText, can_be_written, metrics_text, template_lines
+from dsl.flagger.metrics_text import HTTP, can_be_written, checks_text, template_lines
 from dsl.flagger.problems import Problems
 from dsl.flagger.steps_text import steps_text
-from dsl.flagger.templates import MetricTemplate
+from dsl.flagger.templates import AlertProvider, MetricTemplate
 from dsl.flagger.traffic_text import service_text, traffic_text
-from dsl.flagger.writing import Names, block, duration, mapping, name, string
+from dsl.flagger.writing import Declarations, block, duration, mapping, name, string
 from dsl.formatter import format_source
 from dsl.source import Source
 
@@ -30,32 +30,51 @@ _SCALERS = {"HorizontalPodAutoscaler": "hpa", "ScaledObject": "scaledobject"}
 _KNATIVE = "serving.knative.dev/"
 
 
-def canary_text(canary: Canary, templates: Mapping[str, MetricTemplate], problems: Problems) -> str:
-    """The whole policy, in the canonical form."""
-    hooks = hooks_text(canary)
-    nothing = MetricsText((), (), ())
-    metrics = nothing if canary.skip_analysis else metrics_text(canary, templates, problems)
-    body = list(_rollout(canary, hooks, metrics, problems))
-    head = f"rollout {name(canary.name)} in {name(canary.namespace)}"
-    parts = [*metrics.imports, *metrics.declarations, *hooks.declarations, block(head, body)]
-    return formatted("\n\n".join(parts) + "\n")
+class Policy:
+    """One text, of one Canary or of all that stand in a file."""
+
+    def __init__(self, templates: Mapping[str, MetricTemplate], problems: Problems) -> None:
+        self.templates, self.problems = templates, problems
+        self.hooks = Declarations()
+        self.metrics = Declarations(HTTP)
+        self.rollouts: list[str] = []
+        self.imports: list[str] = []
+
+    def add(self, canary: Canary) -> None:
+        """Write a Canary as a rollout, with all that it uses."""
+        hooks = hooks_text(canary, self.hooks)
+        checks: tuple[str, ...] = ()
+        if not canary.skip_analysis:
+            checks = checks_text(canary, self.templates, self.metrics, self.problems)
+            if any(metric.builtin for metric in canary.analysis.metrics):
+                self.imports = ['import "std/http"']
+        body = list(_rollout(canary, hooks, checks, self.problems))
+        self.rollouts.append(block(f"rollout {name(canary.name)} in {name(canary.namespace)}", body))
+
+    def add_template(self, template: MetricTemplate) -> None:
+        """Write a MetricTemplate as a metric by itself."""
+
+        def written(declared: str) -> str:
+            if not can_be_written(template, template.namespace):
+                return f"metric {declared} from template {string(template.key)} returns number"
+            return block(f"metric {declared} returns number", template_lines(template))
+
+        self.metrics.add(template.name, "metric", written)
+
+    def add_alerts(self, provider: AlertProvider) -> None:
+        """Write an AlertProvider as a channel that leads to it."""
+        self.hooks.add(
+            provider.name, "alerts", lambda declared: block(f"channel {declared}", [f"provider {string(provider.key)}"])
+        )
+
+    @property
+    def text(self) -> str:
+        """The whole, in the canonical form; what cannot be parsed stays as it is, for the compiler to say why."""
+        parts = [*self.imports, *self.metrics.texts, *self.hooks.texts, *self.rollouts]
+        return format_source(Source("policy", "\n\n".join(parts) + "\n" if parts else "")).text
 
 
-def template_text(template: MetricTemplate) -> str:
-    """A MetricTemplate by itself, as a metric."""
-    declared = Names().give(template.name, "metric")
-    head = f"metric {declared}"
-    if not can_be_written(template, template.namespace):
-        return formatted(f"{head} from template {string(template.key)} returns number\n")
-    return formatted(block(f"{head} returns number", template_lines(template)) + "\n")
-
-
-def formatted(text: str) -> str:
-    """The canonical form; a text that cannot be parsed stays as it is, for the compiler to say why."""
-    return format_source(Source("canary", text)).text
-
-
-def _rollout(canary: Canary, hooks: HooksText, metrics: MetricsText, problems: Problems) -> Iterator[str]:
+def _rollout(canary: Canary, hooks: HooksText, checks: tuple[str, ...], problems: Problems) -> Iterator[str]:
     yield f"target {_target(canary)}"
     if canary.scaler is not None:
         yield _scaler(canary.scaler)
@@ -77,7 +96,7 @@ def _rollout(canary: Canary, hooks: HooksText, metrics: MetricsText, problems: P
     for channel in hooks.of("alert", "event"):
         yield f"notify {channel}"
     if not canary.skip_analysis:
-        yield "\n" + block("analysis", _analysis(canary, hooks, metrics))
+        yield "\n" + block("analysis", _analysis(canary, hooks, checks))
     yield "\n" + steps_text(canary, hooks)
     after = [f"run {hook}" for hook in hooks.of("post-rollout")]
     if after:
@@ -112,11 +131,11 @@ def _ready(canary: Canary) -> Iterator[str]:
         yield f"ready {{ {'; '.join(said)} }}"
 
 
-def _analysis(canary: Canary, hooks: HooksText, metrics: MetricsText) -> Iterator[str]:
+def _analysis(canary: Canary, hooks: HooksText, checks: tuple[str, ...]) -> Iterator[str]:
     yield f"every {duration(canary.analysis.every_ms)}"
     yield f"tolerate {canary.analysis.threshold} failures"
     for hook in hooks.of("rollout"):
         yield f"call {hook}"
-    yield from metrics.checks
+    yield from checks
     for gate in hooks.of("rollback"):
         yield f"abort when gate {gate} opens"

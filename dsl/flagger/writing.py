@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -49,9 +49,14 @@ def _escaped(sign: str) -> str:
 def raw(text: str) -> str:
     """A query: as it stands where it can, for it is read by people. What surrounds it is space, and may change."""
     body = text.strip("\n").rstrip()
-    if '"""' in body or body.endswith('"') or "\r" in body or not body.isprintable() and "\n" not in body:
+    if '"""' in body or body.endswith('"') or "\r" in body or not _is_shown(body):
         return string(text.strip())
     return f'"""\n{body}\n"""' if "\n" in body else f'"""{body.strip()}"""'
+
+
+def _is_shown(text: str) -> bool:
+    """Whether nothing in a text needs an escape to be seen."""
+    return all(sign.isprintable() or sign in "\n\t" for sign in text)
 
 
 def name(text: str) -> str:
@@ -120,18 +125,23 @@ def short(head: str, lines: Iterable[str]) -> str:
     return f"{head} {{ {'; '.join(lines)} }}"
 
 
-class Names:
-    """Names for things that have other names elsewhere, each once."""
+class Declarations:
+    """Declarations of one text, each under a name of its own; two that say the same are one."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
-        self._taken = {*_TAKEN, *taken}
+        self._taken: dict[str, str] = dict.fromkeys((*_TAKEN, *taken), "")
+        self.texts: list[str] = []
 
-    def give(self, text: str, otherwise: str) -> str:
-        """`load-test` becomes `load_test`; `otherwise` is what it is called if nothing is left of its name."""
-        base = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:60] or otherwise
+    def add(self, text: str, otherwise: str, written: Callable[[str], str]) -> str:
+        """The name that something gets: `load-test` becomes `load_test`; `otherwise` is what it is called if nothing is
+        left of its name. `written` gives the declaration under a name."""
+        base = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:60].strip("_") or otherwise
         base = f"{otherwise}_{base}" if base[0].isdigit() else base
-        found, count = base, 2
-        while found in self._taken:
-            found, count = f"{base}_{count}", count + 1
-        self._taken.add(found)
-        return found
+        base = f"own_{base}" if self._taken.get(base) == "" else base
+        name, count = base, 2
+        while name in self._taken and self._taken[name] != written(name):
+            name, count = f"{base}_{count}", count + 1
+        if name not in self._taken:
+            self._taken[name] = written(name)
+            self.texts.append(self._taken[name])
+        return name
