@@ -50,7 +50,7 @@ def service_port(program: Program, target: Manifest | None, apex: Manifest | Non
     """The port that requests come to: the policy's, else the first of the user's own Service, else the pods' first."""
     if program.service.port is not None:
         return program.service.port
-    for port in ((apex or {}).get("spec") or {}).get("ports") or ():
+    for port in _live(apex):
         return int(port["port"])
     for found in pod_ports(target) if target is not None else ():
         return found.number
@@ -66,7 +66,8 @@ def main_port(program: Program, target: Manifest, apex: Manifest | None) -> dict
     if service.target_port is not None or "targetPort" not in made:
         made["targetPort"] = number if service.target_port is None else service.target_port
     if service.port_name is not None or "name" not in made:
-        made["name"] = service.port_name or DEFAULT_NAME
+        taken = {port.get("name") for port in _live(apex)}
+        made["name"] = service.port_name or (DEFAULT_NAME if DEFAULT_NAME not in taken else f"{DEFAULT_NAME}-{number}")
     if service.app_protocol is not None:
         made["appProtocol"] = service.app_protocol
     return made
@@ -90,18 +91,30 @@ def further_ports(program: Program, target: Manifest, main: dict[str, Any]) -> t
 
 
 def ports(program: Program, target: Manifest, apex: Manifest | None) -> list[dict[str, Any]]:
-    """All ports of the Services. Of a user's own, those that the policy does not speak of stay."""
+    """All ports of the Services. Of a user's own, those that the policy does not state stay as they are, where they
+    are; what is found by discovery is only added."""
     main = main_port(program, target, apex)
-    made = [main, *further_ports(program, target, main)]
-    numbers, names = {(each["port"], each["protocol"]) for each in made}, {each["name"] for each in made}
-    for port in ((apex or {}).get("spec") or {}).get("ports") or ():
-        if (port["port"], port.get("protocol", "TCP")) not in numbers and port.get("name") not in names:
-            made.append(copy.deepcopy(port))
+    made = [main if _key(port) == _key(main) else copy.deepcopy(port) for port in _live(apex)]
+    taken, names = {_key(port) for port in made}, {port.get("name") for port in made}
+    for port in (main, *further_ports(program, target, main)):
+        if _key(port) not in taken and (port is main or port["name"] not in names):
+            made.append(port)
+    for port in made if len(made) > 1 else ():  # a Service's only port may do without a name
+        port.setdefault("name", f"port-{port['port']}")
     return made
 
 
+def _live(apex: Manifest | None) -> list[dict[str, Any]]:
+    return ((apex or {}).get("spec") or {}).get("ports") or []
+
+
+def _key(port: dict[str, Any]) -> tuple[int, str]:
+    """What a Service can have but once."""
+    return port["port"], port.get("protocol", "TCP")
+
+
 def _existing(apex: Manifest | None, number: int) -> dict[str, Any]:
-    for port in ((apex or {}).get("spec") or {}).get("ports") or ():
+    for port in _live(apex):
         if port["port"] == number and port.get("protocol", "TCP") == "TCP":
             return {"protocol": "TCP", **copy.deepcopy(port)}
     return {"port": number, "protocol": "TCP"}

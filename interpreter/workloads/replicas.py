@@ -1,4 +1,4 @@
-"""How many replicas the canary and the primary get."""
+"""How many replicas the canary gets."""
 
 from __future__ import annotations
 
@@ -30,18 +30,6 @@ def canary_replicas(
         case "traffic":
             wanted = _part(primary_replicas, weight)
     return max(1, wanted)
-
-
-def primary_replicas(wished: int, present: int | None, *, promoting: bool) -> int:
-    """How many replicas a primary without an autoscaler gets; at least 1.
-
-    `wished` is what the user's manifest of the target asks for, 0 if that is not known (it was scaled to nothing).
-    `present` is what an existing primary has. It keeps them, but takes over what is wished when it is promoted, as all
-    else of the target.
-    """
-    if present is None or (promoting and wished > 0):
-        return max(1, wished)
-    return max(1, present)
 
 
 def _part(whole: int, percent: float) -> int:

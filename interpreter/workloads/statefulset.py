@@ -76,7 +76,7 @@ class StatefulSetKind:
                 return Readiness(False, f"{missing.reason}; `partition: {held}` holds back the others: set it to 0")
             return missing
         if there > wanted:
-            return Readiness(False, f"{there - wanted} pods more than wanted are still there")
+            return Readiness(False, f"there are {there} pods still, {there - wanted} more than wanted")
         available = progress.count(workload, "availableReplicas")
         if progress.enough(available, wanted, share):
             return progress.READY
