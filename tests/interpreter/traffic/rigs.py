@@ -22,8 +22,8 @@ FEW = ("start", "weight-12.5", "everything", "rollback", "weight-100", "rollback
 @dataclass(frozen=True)
 class Rig:
     """`given` are objects that are there before. `row` is what the linter allows here. `definitions` are the folders of
-    CustomResourceDefinitions that it needs. `goldens` None means a golden file for each situation. `restores` is false
-    where another part puts things back."""
+    CustomResourceDefinitions that it needs. `goldens` are the situations that have a golden file, and are gone through
+    on a real API server; None means all. `restores` is false where another part puts things back."""
 
     site: Site
     row: Capability
@@ -210,7 +210,155 @@ def _kubernetes(namespace: str) -> Rig:
     return Rig(site(namespace, "kubernetes"), PROVIDERS["kubernetes"], (apex,), restores=False)
 
 
+# --- the Gateway API ------------------------------------------------------------------------------------------------
+
+_GATEWAYS: Mapping[str, Any] = {
+    "gateway_refs": [
+        {"name": "public", "namespace": "gateways", "section_name": "https"},
+        {"name": "mesh", "port": 80},
+    ],
+    "hosts": ["shop.example.com", "*.shop.example.com"],
+}
+
+GATEWAY_OPTIONS: Mapping[str, Any] = {
+    **_GATEWAYS,
+    "match": [
+        {"uri": {"prefix": "/api"}, "headers": {"x-tenant": {"regex": "^[a-z]+$"}, "x-zone": {"prefix": "eu"}}},
+        {"uri": {"exact": "/v1"}, "method": {"exact": "POST"}, "queryParams": {"debug": {"exact": "1"}}},
+    ],
+    "rewrite": {"uri": "/new", "authority": "backend.example.com"},
+    "timeout": "15s",
+    "backend_timeout": "1s500ms",
+    "cors": {"allow_origins": ["https://example.com"], "allow_methods": ["GET"], "allow_headers": ["x-one"]},
+    "headers": {"request": {"add": {"x-a": "1"}}, "response": {"remove": ["x-b"], "set": {"x-c": "3"}}},
+    "mirror_to": [{"name": "audit", "namespace": "tools", "port": 8080}, {"name": "podinfo-shadow"}],
+}
+
+
+def _backend(name: str, port: int, weight: int = 1, **more: Any) -> dict[str, Any]:
+    """With the defaults that an API server writes: what it keeps of a user's rule has them too."""
+    return {"group": "", "kind": "Service", "name": name, "port": port, "weight": weight, **more}
+
+
+def _parent(name: str, **more: Any) -> dict[str, Any]:
+    return {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": name, **more}
+
+
+_ANY_PATH = [{"path": {"type": "PathPrefix", "value": "/"}}]
+
+_USERS_HTTP_ROUTE: Mapping[str, Any] = {
+    "parentRefs": [_parent("public", namespace="gateways")],
+    "hostnames": ["shop.example.com"],
+    "rules": [
+        {
+            "matches": [{"path": {"type": "Exact", "value": "/healthz"}}],
+            "filters": [
+                {"type": "RequestRedirect", "requestRedirect": {"hostname": "health.example.com", "statusCode": 302}}
+            ],
+        },
+        {
+            "name": "preview",
+            "matches": [{"path": {"type": "PathPrefix", "value": "/preview"}}],
+            "backendRefs": [_backend("podinfo-canary", 9898)],
+        },
+        {
+            "name": "shop",
+            "matches": [{"path": {"type": "PathPrefix", "value": "/shop"}}],
+            "filters": [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["x-internal"]}}],
+            "timeouts": {"request": "7s"},
+            "backendRefs": [
+                _backend(
+                    "podinfo",
+                    9898,
+                    3,
+                    filters=[
+                        {
+                            "type": "ResponseHeaderModifier",
+                            "responseHeaderModifier": {"set": [{"name": "x-served-by", "value": "shop"}]},
+                        }
+                    ],
+                ),
+                _backend("elsewhere", 80),
+            ],
+        },
+        {"matches": _ANY_PATH, "backendRefs": [_backend("elsewhere", 80)]},
+    ],
+}
+
+_GRPC_ROW = PROVIDERS["gateway_api"]._replace(query=frozenset())
+_GATEWAY = "gateway.networking.k8s.io/v1"
+
+
+def _gateway(namespace: str) -> Rig:
+    return Rig(site(namespace, "gateway_api", _GATEWAYS), PROVIDERS["gateway_api"], definitions=("gateway-api",))
+
+
+def _gateway_options(namespace: str) -> Rig:
+    place = site(namespace, "gateway_api", GATEWAY_OPTIONS)
+    return Rig(place, PROVIDERS["gateway_api"], definitions=("gateway-api",), goldens=FEW)
+
+
+def _gateway_prefix_rewrite(namespace: str) -> Rig:
+    """An old version of the API, and rules that may have one match each."""
+    options = {
+        **_GATEWAYS,
+        "api": "v1beta1",
+        "match": [{"uri": {"prefix": "/a"}}, {"uri": {"prefix": "/b"}}],
+        "rewrite": {"uri": "/", "type": "ReplacePrefixMatch"},
+    }
+    place = site(namespace, "gateway_api", options)
+    return Rig(place, PROVIDERS["gateway_api"], definitions=("gateway-api",), goldens=FEW)
+
+
+def _gateway_taken_over(namespace: str) -> Rig:
+    spec = {
+        "parentRefs": [_parent("old")],
+        "rules": [{"matches": _ANY_PATH, "backendRefs": [_backend("podinfo", 9898)]}],
+    }
+    users = manifest(namespace, _GATEWAY, "HTTPRoute", "podinfo", spec, annotations={"example.com/team": "shop"})
+    place = site(namespace, "gateway_api", _GATEWAYS)
+    return Rig(place, PROVIDERS["gateway_api"], (users,), ("gateway-api",), FEW)
+
+
+def _gateway_users_route(namespace: str) -> Rig:
+    users = manifest(namespace, _GATEWAY, "HTTPRoute", "shop", _USERS_HTTP_ROUTE)
+    place = site(namespace, "gateway_api", {"route": "shop", "rule": "shop"})
+    return Rig(place, PROVIDERS["gateway_api"], (users,), ("gateway-api",), FEW)
+
+
+def _gateway_grpc(namespace: str) -> Rig:
+    match = [
+        {"uri": {"prefix": "/shop.Cart/"}},
+        {"uri": {"exact": "/shop.Pay/Charge"}, "headers": {"x": {"suffix": "y"}}},
+    ]
+    place = site(namespace, "gateway_api", {**_GATEWAYS, "match": match}, app_protocol="grpc")
+    return Rig(place, _GRPC_ROW, definitions=("gateway-api",), goldens=FEW)
+
+
+def _gateway_grpc_users_route(namespace: str) -> Rig:
+    spec = {
+        "parentRefs": [_parent("public")],
+        "rules": [
+            {
+                "matches": [{"method": {"type": "Exact", "service": "other.Thing"}}],
+                "backendRefs": [_backend("elsewhere", 80)],
+            },
+            {"backendRefs": [_backend("podinfo", 9898)]},
+        ],
+    }
+    users = manifest(namespace, _GATEWAY, "GRPCRoute", "calls", spec)
+    place = site(namespace, "gateway_api", {"route": "calls"}, app_protocol="grpc")
+    return Rig(place, _GRPC_ROW, (users,), ("gateway-api",), FEW)
+
+
 RIGS: Mapping[str, Callable[[str], Rig]] = {
+    "gateway_api": _gateway,
+    "gateway_api-options": _gateway_options,
+    "gateway_api-prefix-rewrite": _gateway_prefix_rewrite,
+    "gateway_api-taken-over": _gateway_taken_over,
+    "gateway_api-users-route": _gateway_users_route,
+    "gateway_api-grpc": _gateway_grpc,
+    "gateway_api-grpc-users-route": _gateway_grpc_users_route,
     "istio": _istio,
     "istio-options": _istio_options,
     "istio-delegate": _istio_delegate,
