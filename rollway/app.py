@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from importlib import import_module
-from pathlib import PurePath
 from typing import Annotated, Any
 
 import typer
@@ -18,7 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from rollway.commands import COMMANDS
 from rollway.exit_codes import ExitCode
 from rollway.parameters import Argument, Option
-from rollway.terminal import OutputClosed, Stop
+from rollway.terminal import OutputClosed, Stop, program_name
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -129,15 +128,10 @@ def build() -> Any:
     return typer.main.get_command(app)
 
 
-def program_name(executable: str) -> str:
-    """What people write to call this: kubectl finds `kubectl-rollway` for `kubectl rollway`."""
-    return "kubectl rollway" if PurePath(executable).stem == "kubectl-rollway" else "rollway"
-
-
 def run(line: list[str]) -> int:
     """Runs a command line; raises `Stop` for one that is not right."""
     try:
-        code = build().main(args=line, prog_name=program_name(sys.argv[0]), standalone_mode=False)
+        code = build().main(args=line, prog_name=program_name(), standalone_mode=False)
     except typer.Abort:
         return ExitCode.INTERRUPTED
     except SystemExit as end:

@@ -29,6 +29,11 @@ class OutputClosed(Exception):
     """Whoever read standard output has gone. Not an `OSError`, so that nobody on the way takes it for one of a file."""
 
 
+def program_name() -> str:
+    """What people write to call this: kubectl finds `kubectl-rollway` for `kubectl rollway`."""
+    return "kubectl rollway" if os.path.basename(sys.argv[0]) == "kubectl-rollway" else "rollway"
+
+
 def wants_colour(stream: TextIO) -> bool:
     """Whether this stream is to be coloured."""
     if os.environ.get("NO_COLOR"):

@@ -10,7 +10,7 @@ from rollway.cluster import data, page, table, watching
 from rollway.cluster.data import Output
 from rollway.cluster.finding import Found, everything, find
 from rollway.exit_codes import ExitCode
-from rollway.terminal import Stop, put, say, width
+from rollway.terminal import Stop, program_name, put, say, width
 
 
 async def status_of_all(api: Api, namespace: str | None, output: Output) -> int:
@@ -35,7 +35,7 @@ async def status_of(api: Api, namespace: str, name: str, output: Output) -> int:
     elif output is not Output.TEXT:
         put(data.written(data.whole(found.shown, found.program), output))
     else:
-        shown = page.page(found.shown, found.program, _now())
+        shown = page.page(found.shown, found.program, _now(), prefix=program_name())
         put(f"{page.title(found.shown)}\n{page.paper(shown, width(sys.stdout))}")
     return ExitCode.FINE
 

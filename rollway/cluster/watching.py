@@ -25,7 +25,7 @@ from rollway.cluster.page import event, page, title
 from rollway.cluster.rest import ended, is_awaited, words
 from rollway.cluster.shown import CANARY, Shown, run_selector, run_shown, runs_of, shown
 from rollway.exit_codes import ExitCode
-from rollway.terminal import say, wants_colour
+from rollway.terminal import program_name, say, wants_colour
 
 
 class View(Protocol):
@@ -95,7 +95,9 @@ def draw_one(found: Sequence[Found]) -> RenderableType:
     each = found[0]
     shown_now, program = each.shown, each.program
     return Panel(
-        page(shown_now, program, _now()), title=Text(f" {title(shown_now)} ", style="bold"), title_align="left"
+        page(shown_now, program, _now(), prefix=program_name()),
+        title=Text(f" {title(shown_now)} ", style="bold"),
+        title_align="left",
     )
 
 
