@@ -13,6 +13,7 @@ from dsl.ir import Program, Webhook
 from interpreter import channels
 from interpreter.cluster.credentials import Credentials, CredentialTrouble
 from interpreter.cluster.events import Recorder
+from interpreter.cluster.lines import Lines, LineTrouble
 from interpreter.cluster.measuring import Measuring
 from interpreter.cluster.owner import Owner
 from interpreter.state import (
@@ -34,10 +35,13 @@ from interpreter.webhooks import Caller, Reply, asking, payload_of
 class Outside:
     """Shared by all rollouts of a controller."""
 
-    def __init__(self, caller: Caller, measuring: Measuring, credentials: Credentials, recorder: Recorder) -> None:
+    def __init__(
+        self, caller: Caller, measuring: Measuring, credentials: Credentials, lines: Lines, recorder: Recorder
+    ) -> None:
         self._caller = caller
         self._measuring = measuring
         self._credentials = credentials
+        self._lines = lines
         self._recorder = recorder
 
     async def ask(self, program: Program, question: MetricQuestion | GateQuestion, state: State) -> Answer:
@@ -65,9 +69,16 @@ class Outside:
                     self._recorder.record(owner.manifest, "WebhookRefused", said, type="Warning")
                 return ActionResult(reply.accepted, reply.detail)
             case NotifyAction():
-                return await channels.send(self._caller, program, action, now)
+                return await self._notify(program, action, now)
             case _:
                 assert_never(action)
+
+    async def _notify(self, program: Program, action: NotifyAction, now: Instant) -> ActionResult:
+        try:
+            line = await self._lines.line(program.channels[action.channel], program.namespace)
+        except (LineTrouble, CredentialTrouble) as trouble:
+            return ActionResult(False, f"not sent to {action.channel}: {trouble}")
+        return await channels.send(self._caller, program, action, now, line)
 
     async def _call(self, program: Program, hook: Webhook, action: CallAction, key: str) -> Reply:
         if hook.secret is not None:

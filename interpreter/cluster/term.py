@@ -23,6 +23,8 @@ from interpreter.cluster.clock import Clock
 from interpreter.cluster.credentials import Credentials
 from interpreter.cluster.errors import ApiError, Conflict, NotServed
 from interpreter.cluster.events import Recorder
+from interpreter.cluster.lines import KIND as ALERTS
+from interpreter.cluster.lines import Lines
 from interpreter.cluster.logging import about
 from interpreter.cluster.measuring import API_VERSIONS as TEMPLATES
 from interpreter.cluster.measuring import KIND as TEMPLATE
@@ -67,7 +69,7 @@ class Term:
         self._recorder = Recorder(api, identity)
         credentials = Credentials(api)
         self._measuring = Measuring(self._caches, credentials, {"prometheus": Prometheus(metrics_server)}, clock)
-        outside = Outside(self._caller, self._measuring, credentials, self._recorder)
+        outside = Outside(self._caller, self._measuring, credentials, Lines(self._caches, credentials), self._recorder)
         self._parts = Parts(api, self._caches, outside, self._recorder, clock, boundary, default_provider)
         self._flagger = flagger
         self._many = workers
@@ -125,6 +127,7 @@ class Term:
         for api_version in TEMPLATES:
             if self._flagger or api_version == names.API_VERSION:
                 yield api_version, TEMPLATE
+                yield api_version, ALERTS
         for kind, api_version in API_VERSIONS.items():
             if self._flagger or kind != CANARY:
                 yield api_version, kind
