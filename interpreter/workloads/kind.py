@@ -50,11 +50,13 @@ class WorkloadKind(Protocol):
     def primary(
         self, program: Program, target: Manifest, snapshot: Snapshot, replicas: int | None, existing: Manifest | None
     ) -> Manifest:
-        """The primary that runs this revision. `replicas` None leaves them to an autoscaler."""
+        """The primary that runs this revision, to be applied. `existing` is the one that there is: it keeps what cannot
+        be changed. `replicas` None leaves them to an autoscaler. Each copy that `snapshot.configs` names
+        (`interpreter.workloads.configs.copy`) must exist before. Raises `WorkloadError`."""
 
     def readiness(self, workload: Manifest, share: float, deadline_ms: int, now_ms: int) -> Readiness:
         """Whether `share` percent of the wanted replicas are up with the latest template. `failed` once the deadline
-        has passed without progress; `reason` in words."""
+        has passed without progress, of a kind that says since when; `reason` in words."""
 
     def replicas(self, workload: Manifest) -> int:
         """How many it is asked to run."""

@@ -193,7 +193,9 @@ class TestCustom:
         del target["spec"]["selector"]
 
         assert self.kind.label(target) == ("app", "web")
-        assert "selector" not in made.primary(self.kind, target)["spec"]
+        primary = made.primary(self.kind, target)
+        assert "selector" not in primary["spec"]
+        assert self.kind.label(primary) == ("app", "web-primary")
 
     def test_it_is_scaled_where_its_definition_says(self) -> None:
         after = made.edited(self.kind.scaled(widget(), 0))
