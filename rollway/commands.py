@@ -43,6 +43,9 @@ COMMANDS: dict[str, Row] = {
     "retry": Row("rollway.retry", "Try the revision that failed once more.", STEER),
     "pause": Row("rollway.pause", "Hold a rollout where it is, at its present traffic.", STEER),
     "resume": Row("rollway.resume", "Go on with a rollout that was paused by hand.", STEER),
+    "install": Row(
+        "rollway.install", "Print what a cluster needs: definitions, rights, the controller.", STEER, quick=True
+    ),
     "explain": Row("rollway.explain", "Explain a code, with an example before and after.", LOOK_UP, quick=True),
     "schema": Row("rollway.schema", "Print the JSON Schema of a Program.", LOOK_UP, quick=True),
     "version": Row("rollway.version", "Print the version.", LOOK_UP, quick=True),

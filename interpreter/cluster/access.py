@@ -1,0 +1,88 @@
+"""What the controller must be allowed to do, and no more: a table of RBAC rules, each with its reason. Pure.
+
+Nothing here is `*`. Routes are granted for the data planes that are named, and Flagger's objects only where Flagger's
+Canaries are carried out. Objects are made by server-side apply, for which the API server wants `create` and `patch`;
+`update` is needed for nothing but objects of Flagger's that are taken over whole. What the controller owns is deleted
+by the garbage collector, so `delete` is rare. Leases are granted in the controller's own namespace alone.
+
+A target of a kind that is not built in is granted by whoever installs that kind: a ClusterRole of get, list, watch,
+create and patch on it, bound to the controller's ServiceAccount.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from interpreter.cluster.names import GROUP
+
+CORE = ""
+FLAGGER = "flagger.app"
+READ = ("get", "list", "watch")
+
+
+class Rule(NamedTuple):
+    """Verbs on resources of one API group. `why` is for the person who reads the role. A `cluster` rule is about what
+    has no namespace, which no Role can grant; `only` narrows it to objects of these names."""
+
+    group: str
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+    why: str
+    cluster: bool = False
+    only: tuple[str, ...] = ()
+
+
+ROUTES: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    "kubernetes": (),
+    "istio": (("networking.istio.io", ("virtualservices", "destinationrules")),),
+    "gateway_api": (("gateway.networking.k8s.io", ("httproutes", "grpcroutes")),),
+    "nginx": (("networking.k8s.io", ("ingresses",)),),
+    "skipper": (("networking.k8s.io", ("ingresses",)),),
+}
+"""Of each traffic provider, the groups and resources that its routes are made of; Services everybody has."""
+
+LEASES: tuple[Rule, ...] = (
+    Rule("coordination.k8s.io", ("leases",), ("create",), "to be elected"),
+    Rule("coordination.k8s.io", ("leases",), ("get", "update"), "to stay so", only=("rollway-controller",)),
+)
+"""In the controller's own namespace."""
+
+
+def rules(providers: Iterable[str], *, flagger: bool) -> tuple[Rule, ...]:
+    """What is to be granted where there are rollouts. Raises `KeyError` for a provider that is none."""
+    make = (*READ, "create", "patch", *(("update",) if flagger else ()))
+    routes = dict.fromkeys(route for provider in providers for route in ROUTES[provider])
+    return (
+        *_OURS,
+        Rule("apps", ("deployments", "daemonsets", "statefulsets"), make, "to scale targets, and to keep primaries"),
+        Rule(CORE, ("services",), make, "to lead traffic to primary and canary"),
+        Rule(CORE, ("configmaps", "secrets"), make, "to track what pods are made of, and to copy it for primaries"),
+        Rule(CORE, ("pods",), ("list",), "to say why a workload is not ready"),
+        Rule("autoscaling", ("horizontalpodautoscalers",), make, "to scale primaries as targets are scaled"),
+        Rule("keda.sh", ("scaledobjects",), make, "to scale primaries as targets are scaled"),
+        Rule("events.k8s.io", ("events",), ("create", "patch"), "to tell what happens"),
+        *(Rule(group, resources, (*make, "delete"), "to route traffic") for group, resources in routes),
+        *(_FLAGGERS if flagger else ()),
+    )
+
+
+_OURS = (
+    Rule(
+        GROUP, ("rollouts",), (*READ, "create", "patch", "delete"), "to carry them out, and to keep some for workloads"
+    ),
+    Rule(GROUP, ("rollouts/status",), ("patch",), "to show where they are"),
+    Rule(GROUP, ("rollouts/finalizers",), ("update",), "to own what is made for them"),
+    Rule(GROUP, ("rolloutruns",), (*READ, "create", "delete"), "to keep what was decided, up to a limit"),
+    Rule(GROUP, ("rolloutruns/status",), ("update",), "to keep the state of a run"),
+    Rule(GROUP, ("rolloutlibraries", "metrictemplates", "alertproviders"), READ, "to read what policies name"),
+    Rule(GROUP, ("clusterrolloutlibraries",), READ, "to read what policies name", cluster=True),
+    Rule("apiextensions.k8s.io", ("customresourcedefinitions",), READ, "to know what is installed", cluster=True),
+)
+
+_FLAGGERS = (
+    Rule(FLAGGER, ("canaries",), (*READ, "patch"), "to carry them out"),
+    Rule(FLAGGER, ("canaries/status",), ("patch",), "to show where they are"),
+    Rule(FLAGGER, ("canaries/finalizers",), ("update",), "to own what is made for them"),
+    Rule(FLAGGER, ("metrictemplates", "alertproviders"), READ, "to read what Canaries name"),
+)

@@ -1,0 +1,96 @@
+"""The objects that make up an installation, as YAML: the controller, and what it is allowed to do.
+
+The files beside this one are the text, with `$name` where a value goes. A value is put in as JSON, which is YAML, so
+that none can be taken for anything but one string.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+from string import Template
+
+from interpreter.cluster.access import LEASES, ROUTES, Rule, rules
+
+NAME = "rollway-controller"
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What is to be installed. `watched` is the one namespace that is looked after, None for all; `providers` are the
+    data planes whose routes may be written."""
+
+    image: str
+    namespace: str = "rollway-system"
+    watched: str | None = None
+    providers: tuple[str, ...] = tuple(ROUTES)
+    flagger: bool = True
+    metrics_server: str | None = None
+
+
+def documents(wanted: Installation) -> list[str]:
+    """One YAML document each, in the order in which they are to be applied; the definitions (`crds`) go before them.
+
+    A controller in the very namespace that it looks after is a guest there: the namespace is not made, nor labelled.
+    """
+    namespace = _scalar(wanted.namespace)
+    guest = wanted.namespace == wanted.watched
+    return [
+        *(() if guest else (_filled("namespace", namespace=namespace),)),
+        _filled("account", namespace=namespace),
+        _role(wanted, NAME + "-leases", LEASES, within=wanted.namespace),
+        *_access(wanted),
+        _filled("controller", namespace=namespace, image=_scalar(wanted.image), args=json.dumps(_arguments(wanted))),
+    ]
+
+
+def _access(wanted: Installation) -> Iterable[str]:
+    granted = rules(wanted.providers, flagger=wanted.flagger)
+    if wanted.watched is None:
+        yield _role(wanted, NAME, granted, within=None)
+    else:
+        yield _role(wanted, NAME, (rule for rule in granted if not rule.cluster), within=wanted.watched)
+
+
+def _arguments(wanted: Installation) -> list[str]:
+    given = ["controller"]
+    if wanted.watched is not None:
+        given += ["--namespace", wanted.watched]
+    if wanted.metrics_server is not None:
+        given += ["--metrics-server", wanted.metrics_server]
+    return given if wanted.flagger else [*given, "--no-flagger"]
+
+
+def _role(wanted: Installation, name: str, granted: Iterable[Rule], *, within: str | None) -> str:
+    """A Role of a namespace, or a ClusterRole, and its binding to the controller."""
+    text = _filled(
+        "role",
+        kind="ClusterRole" if within is None else "Role",
+        name=_scalar(name),
+        place="" if within is None else f"  namespace: {_scalar(within)}",
+        rules="\n".join(_rule(rule) for rule in granted),
+        namespace=_scalar(wanted.namespace),
+    )
+    return "".join(line for line in text.splitlines(keepends=True) if line.strip())
+
+
+def _rule(rule: Rule) -> str:
+    lines = [
+        f"  # {rule.why}",
+        f"  - apiGroups: {json.dumps([rule.group])}",
+        f"    resources: {json.dumps(list(rule.resources))}",
+        f"    verbs: {json.dumps(list(rule.verbs))}",
+    ]
+    if rule.only:
+        lines.append(f"    resourceNames: {json.dumps(list(rule.only))}")
+    return "\n".join(lines)
+
+
+def _filled(name: str, /, **values: str) -> str:
+    return Template(files(__name__).joinpath(f"{name}.yaml").read_text(encoding="utf-8")).substitute(values)
+
+
+def _scalar(value: str) -> str:
+    return json.dumps(value)

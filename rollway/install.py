@@ -1,0 +1,84 @@
+"""`rollway install`: everything that a cluster needs, as YAML for `kubectl apply`."""
+
+import re
+from typing import Annotated
+
+from rollway.exit_codes import ExitCode
+from rollway.parameters import Option
+from rollway.terminal import Stop, put
+
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def command(
+    namespace: Annotated[
+        str, Option("--namespace", "Where the controller runs; made, unless it is the one that is watched.", "NAME")
+    ] = "rollway-system",
+    watch_namespace: Annotated[
+        str | None,
+        Option("--watch-namespace", "Look after this namespace only, with a Role instead of a ClusterRole.", "NAME"),
+    ] = None,
+    image: Annotated[
+        str | None, Option("--image", "The controller's image; `rollway:VERSION` if unsaid.", "IMAGE")
+    ] = None,
+    provider: Annotated[
+        list[str] | None,
+        Option("--provider", "A traffic provider that policies use; may be repeated. All, if unsaid.", "NAME"),
+    ] = None,
+    metrics_server: Annotated[
+        str | None, Option("--metrics-server", "The Prometheus to ask where a policy names none.", "URL")
+    ] = None,
+    no_flagger: Annotated[bool, Option("--no-flagger", "Leave the Canaries of Flagger alone.")] = False,
+    output: Annotated[str | None, Option("--output", "Write to this file instead of standard output.", "FILE")] = None,
+) -> int:
+    """Print what a cluster needs to carry out rollouts: definitions, rights, and the controller.
+
+    The rights are as narrow as what you name: the routes of the traffic providers, and Flagger's objects unless you
+    say `--no-flagger`. Nothing is applied; read it, keep it in Git, and give it to kubectl. Library policies of the
+    whole cluster and targets of kinds that are not built in need a ClusterRole, so not `--watch-namespace`.
+
+    \b
+    Examples:
+      rollway install --image registry.example.com/rollway:1 | kubectl apply --server-side -f -
+      rollway install --provider istio --no-flagger --metrics-server http://prometheus.monitoring:9090
+      rollway install --namespace shop --watch-namespace shop
+
+    Exit codes: 0 fine, 2 wrong usage.
+    """
+    import crds
+    from interpreter.cluster.access import ROUTES
+    from interpreter.cluster.manifests import Installation, documents
+
+    for option, name in (("--namespace", namespace), ("--watch-namespace", watch_namespace)):
+        if name is not None and not _LABEL.fullmatch(name):
+            raise Stop(
+                f"`{option} {name}` is no name of a namespace: those have at most 63 small letters, digits and dashes"
+            )
+    unknown = next((name for name in provider or () if name not in ROUTES), None)
+    if unknown is not None:
+        raise Stop(f"there is no traffic provider `{unknown}` for a cluster; there are {', '.join(sorted(ROUTES))}")
+    wanted = Installation(
+        image=image or _own_image(),
+        namespace=namespace,
+        watched=watch_namespace,
+        providers=tuple(dict.fromkeys(provider or ROUTES)),
+        flagger=not no_flagger,
+        metrics_server=metrics_server,
+    )
+    text = "---\n".join([*crds.definitions().values(), *documents(wanted)])
+    if output is None:
+        put(text)
+    else:
+        from rollway.files import write
+
+        write(output, text)
+    return ExitCode.FINE
+
+
+def _own_image() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"rollway:{version('rollway')}"
+    except PackageNotFoundError as error:
+        raise Stop("this rollway is not installed, so it has no version: name the image by `--image`") from error
