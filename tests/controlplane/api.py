@@ -40,9 +40,10 @@ class Api:
         user = _named(config, "user", context["user"])
         self.server: str = cluster["server"]
         self.namespace: str = context.get("namespace", "default")
+        self.authority = _authority(cluster)
         headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
         self._client = httpx.Client(
-            base_url=self.server, headers=headers, verify=_tls(cluster, user), trust_env=False, timeout=60
+            base_url=self.server, headers=headers, verify=_tls(self.authority, user), trust_env=False, timeout=60
         )
 
     def __enter__(self) -> Self:
@@ -88,7 +89,7 @@ class Api:
         return True
 
     def until(self, path: str, holds: Callable[[Any], object], patience_s: float = PATIENCE_S) -> Any:
-        """The object, once `holds` is true of it; it need not be there yet. Raises AssertionError with its last state."""
+        """The object, once `holds` is true of it; it need not be there yet. AssertionError has its last state."""
         limit = time.monotonic() + patience_s
         while True:
             try:
@@ -117,11 +118,15 @@ def _named(config: Json, kind: str, name: str) -> Json:
     return found
 
 
-def _tls(cluster: Json, user: Json) -> ssl.SSLContext:
-    if authority := cluster.get("certificate-authority-data"):
-        context = ssl.create_default_context(cadata=base64.b64decode(authority).decode())
-    else:
-        context = ssl.create_default_context(cafile=cluster.get("certificate-authority"))
+def _authority(cluster: Json) -> bytes:
+    """The certificates that vouch for the server."""
+    if text := cluster.get("certificate-authority-data"):
+        return base64.b64decode(text)
+    return Path(cluster["certificate-authority"]).read_bytes()
+
+
+def _tls(authority: bytes, user: Json) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=authority.decode())
     if "client-certificate" in user:
         context.load_cert_chain(user["client-certificate"], user["client-key"])
     elif "client-certificate-data" in user:

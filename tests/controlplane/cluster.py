@@ -2,53 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
-import fcntl
-import hashlib
-import json
 import os
 import secrets
 import shutil
 import subprocess
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import yaml
+import pytest
 
-from tests.controlplane.api import PATIENCE_S, Api, Json
+from tests.controlplane.api import Api, Json
+from tests.controlplane.audit import AuditLog, Mark, Request
+from tests.controlplane.definitions import Definitions
 from tests.controlplane.plane import write_kubeconfig
-
-REPOSITORY = Path(__file__).parents[2]
-OURS = "rollway"
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-
-
-class Request(NamedTuple):
-    """One request, as the audit log has it. `verb` is the API's (get, list, watch, create, update, patch, delete)."""
-
-    verb: str
-    user: str
-    group: str
-    resource: str
-    subresource: str
-    namespace: str
-    name: str
-    uri: str
-    status: int
-    agent: str
-
-
-class Mark(NamedTuple):
-    """A place in the audit log."""
-
-    offset: int
-
-
-class NoAuditLogError(Exception):
-    """A cluster that is not ours does not tell what it was asked."""
 
 
 class ControlPlane:
@@ -73,12 +39,11 @@ class ControlPlane:
         self.about = f"Kubernetes {self.version} ({where})"
         self._folder = folder
         self._binaries = binaries
-        self._audit_log = audit_log
+        self._log = audit_log
+        self._definitions = Definitions(self.api, folder)
 
     def close(self) -> None:
         self.api.close()
-
-    # Namespaces and identities
 
     def make_namespace(self) -> str:
         """A fresh one, with its default service account if the cluster has somebody who makes those."""
@@ -125,14 +90,18 @@ class ControlPlane:
         asked = {"spec": {"expirationSeconds": 3600}}
         token = self.api.call("POST", f"{inside}/serviceaccounts/{name}/token", asked)["status"]["token"]
         path = self._folder / f"{namespace}-{name}.kubeconfig"
-        return write_kubeconfig(path, self.server, _authority(self.kubeconfig), token, namespace)
+        return write_kubeconfig(path, self.server, self.api.authority, token, namespace)
 
     def kubectl(
         self, *arguments: str, kubeconfig: Path | None = None, stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl, as the administrator unless said otherwise; whether it went well is for the caller to see."""
         program = self.kubectl_program
-        environment = {**os.environ, "KUBECONFIG": str(kubeconfig or self.kubeconfig), "HOME": str(self._folder)}
+        environment = {
+            **os.environ,
+            "KUBECACHEDIR": str(self._folder / "kubectl"),
+            "KUBECONFIG": str(kubeconfig or self.kubeconfig),
+        }
         return subprocess.run(
             (program, *arguments), input=stdin or "", capture_output=True, text=True, check=False, env=environment
         )
@@ -146,49 +115,22 @@ class ControlPlane:
             raise FileNotFoundError("there is no kubectl, neither beside the control plane's programs nor on PATH")
         return found
 
-    # Custom resources
-
     def install_crds(self, *names: str) -> tuple[str, ...]:
         """Have CustomResourceDefinitions established; returns their names. Done once a session, by whoever is first.
 
         A name is a folder of the reference (`istio`), a file in it (`smi/osm_trafficsplits.yaml`), a path, or `rollway`
-        for ours. Raises ValueError if another version of one of them has been installed: a test of that takes
-        `bare_api_server`, which nobody else sees.
+        for ours. Raises ValueError if there is no such thing, or if another version of one of them is installed: a test
+        of that takes `bare_api_server`, which nobody else sees.
         """
-        with _alone(self._folder / "crds.lock"):
-            record = self._folder / "crds.json"
-            known: dict[str, str] = json.loads(record.read_text()) if record.exists() else {}
-            wanted = [document for name in names for document in _documents(name)]
-            new = []
-            for document in wanted:
-                name = document["metadata"]["name"]
-                digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
-                if known.get(name, digest) != digest:
-                    raise ValueError(f"another {name} is installed; a test of this one takes `bare_api_server`")
-                if name not in known:
-                    self.api.apply(f"{CRDS}/{name}", document)
-                    new.append(document)
-                    known[name] = digest
-            for document in new:
-                self._until_served(document)
-            record.write_text(json.dumps(known))
-        return tuple(document["metadata"]["name"] for document in wanted)
+        return self._definitions.install(*names)
 
-    def _until_served(self, document: Json) -> None:
-        spec = document["spec"]
-        self.api.until(f"{CRDS}/{document['metadata']['name']}", _is_established)
-        for version in spec["versions"]:
-            if version["served"]:
-                path = f"/apis/{spec['group']}/{version['name']}"
-                plural = spec["names"]["plural"]
-                self.api.until(path, lambda seen, plural=plural: any(r["name"] == plural for r in seen["resources"]))
-                self.api.until(f"{path}/{plural}?limit=1", bool)
-
-    # What was asked
+    def remove_crds(self, *names: str) -> None:
+        """Definitions by their own names, and all objects of them; for a cluster that nobody else sees."""
+        self._definitions.remove(*names)
 
     def mark(self) -> Mark:
-        """From here on. Raises NoAuditLogError for a cluster that is not ours."""
-        return Mark(self._end_of_log())
+        """From here on. Leaves the test out on a cluster that is not ours, which does not show its audit log."""
+        return self._audit.mark()
 
     def requests(self, since: Mark, **wanted: str) -> list[Request]:
         """The requests answered since then, in order, each once, without those of the plane's own programs.
@@ -196,97 +138,25 @@ class ControlPlane:
         `wanted` names fields of Request and the values that they must have (`resource="pods"`,
         `user="system:serviceaccount:NAMESPACE:NAME"`). A watch counts from its beginning.
         """
-        end = self._end_of_log()
-        with self.audit_log.open("rb") as file:
-            file.seek(since.offset)
-            lines = file.read(end - since.offset).splitlines()
-        return [each for each in _requests(lines) if all(getattr(each, name) == wanted[name] for name in wanted)]
+        found = self._audit.requests(since)
+        return [each for each in found if all(getattr(each, name) == wanted[name] for name in wanted)]
 
     @property
     def audit_log(self) -> Path:
-        """One JSON object a line, of audit.k8s.io/v1. Raises NoAuditLogError for a cluster that is not ours."""
-        if self._audit_log is None:
-            raise NoAuditLogError("the cluster that KUBECONFIG names does not show its audit log")
-        return self._audit_log
+        """One JSON object of audit.k8s.io/v1 a line. Leaves the test out on a cluster that is not ours."""
+        return self._audit.path
 
-    def _end_of_log(self) -> int:
-        """Where the log ends, once it has all that was answered before: a request of our own has come out of it."""
-        log, word = self.audit_log, secrets.token_hex(8)
-        start = log.stat().st_size if log.exists() else 0
-        self.api.get(f"/api/v1/namespaces?limit=1&{_MARK}={word}")
-        limit = time.monotonic() + PATIENCE_S
-        while True:
-            with log.open("rb") as file:
-                file.seek(start)
-                text = file.read()
-            found = text.find(word.encode())
-            if found >= 0 and (line_end := text.find(b"\n", found)) >= 0:
-                return start + line_end + 1
-            if time.monotonic() > limit:
-                raise AssertionError(f"the audit log does not say what was asked {PATIENCE_S:.0f} s ago")
-            time.sleep(0.01)
+    @property
+    def _audit(self) -> AuditLog:
+        if self._log is None:
+            pytest.skip("the cluster that KUBECONFIG names does not show its audit log")
+        return AuditLog(self.api, self._log)
 
-
-_MARK = "rollway-test-mark"
-
-
-def reference() -> Path:
-    """Where the other projects' definitions lie: `$ROLLWAY_REFERENCE`, or `shared/reference` beside the repository."""
-    named = os.environ.get("ROLLWAY_REFERENCE")
-    return Path(named) if named else REPOSITORY.parent / "shared" / "reference"
-
-
-def _documents(name: str) -> Iterator[Json]:
-    place = REPOSITORY / "crds" if name == OURS else Path(name)
-    if not place.exists():
-        place = reference() / "crds" / name
-    files = sorted(place.glob("*.yaml")) if place.is_dir() else [place]
-    if not files or not files[0].exists():
-        raise ValueError(f"there are no definitions in {place}; ROLLWAY_REFERENCE can name the reference's folder")
-    for file in files:
-        for document in yaml.load_all(file.read_text(), yaml.CSafeLoader):
-            if document and document["kind"] == "CustomResourceDefinition":
-                yield document
-
-
-def _requests(lines: Iterable[bytes]) -> Iterator[Request]:
-    seen: set[str] = set()
-    for line in lines:
-        event = json.loads(line)
-        if event["auditID"] in seen or _MARK in event["requestURI"]:
-            continue
-        seen.add(event["auditID"])
-        target: Mapping[str, Any] = event.get("objectRef") or {}
-        parts = (target.get(name, "") for name in ("apiGroup", "resource", "subresource", "namespace", "name"))
-        yield Request(
-            event["verb"],
-            event["user"]["username"],
-            *parts,
-            event["requestURI"],
-            event.get("responseStatus", {}).get("code", 0),
-            event.get("userAgent", ""),
-        )
-
-
-def _is_established(definition: Json) -> bool:
-    conditions = definition.get("status", {}).get("conditions", [])
-    return any((each["type"], each["status"]) == ("Established", "True") for each in conditions)
+    def need_played_pods(self) -> None:
+        """Leaves the test out on a cluster that is not ours, where pods do not do what annotations say."""
+        if self._binaries is None:
+            pytest.skip("the cluster that KUBECONFIG names has real pods, which do not fail when they are told to")
 
 
 def _document(version: str, kind: str, name: str, **rest: object) -> Json:
     return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, **rest}
-
-
-def _authority(kubeconfig: Path) -> bytes:
-    """The certificates that vouch for the server that a kubeconfig names."""
-    cluster = yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]
-    if text := cluster.get("certificate-authority-data"):
-        return base64.b64decode(text)
-    return Path(cluster["certificate-authority"]).read_bytes()
-
-
-@contextlib.contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
