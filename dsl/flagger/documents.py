@@ -114,8 +114,10 @@ class _Builder:
                 return self.mapping(node, path, depth)
             case yaml.SequenceNode():
                 return [self.build(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(node.value)]
-            case _:
+            case yaml.ScalarNode():
                 return self.scalar(node)
+            case _:
+                raise Trouble("this cannot be read", *_ends(node))
 
     def mapping(self, node: yaml.MappingNode, path: str, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dsl.flagger.reading import Anything, Flag, Keys, Listed, Number, Port, Text, Texts, Time, Whole
+from dsl.flagger.reading import Anything, Flag, Keys, Listed, Number, Port, Shape, Text, Texts, Time, Whole
 
 TARGET_KINDS = ("DaemonSet", "Deployment", "Service")
 HOOK_TYPES = (
@@ -41,7 +41,13 @@ def _reference(kinds: tuple[str, ...], **more: Text) -> Keys:
 
 _METADATA = Keys({"labels": Texts(), "annotations": Texts()})
 _HEADER_EDITS = Keys({"add": Texts(), "set": Texts(), "remove": Listed(Text())})
-_BACKEND = {"group": Text(), "kind": Text(), "name": _NAME, "namespace": Text(), "port": Whole(1, 65535)}
+_BACKEND: dict[str, Shape] = {
+    "group": Text(),
+    "kind": Text(),
+    "name": _NAME,
+    "namespace": Text(),
+    "port": Whole(1, 65535),
+}
 
 SERVICE = Keys(
     {

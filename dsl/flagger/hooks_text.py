@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
-from dsl.flagger.canary import Alert, Canary, Hook
+from dsl.flagger.model import Alert, Canary, Hook
 from dsl.flagger.writing import Declarations, block, duration, short, string, value
 
 _GATES = ("confirm-rollout", "confirm-traffic-increase", "confirm-promotion", "rollback")

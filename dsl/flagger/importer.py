@@ -13,8 +13,9 @@ from dsl import ir
 from dsl.compilation import Compilation
 from dsl.compiler import compile_source
 from dsl.diagnostics import Diagnostic, Severity
-from dsl.flagger.canary import Canary, read_canary
+from dsl.flagger.canary import read_canary
 from dsl.flagger.documents import Document
+from dsl.flagger.model import Canary
 from dsl.flagger.problems import Problem, Problems
 from dsl.flagger.templates import MetricTemplate, alert_provider, metric_template
 from dsl.flagger.text import Policy

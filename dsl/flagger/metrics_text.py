@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 
-from dsl.flagger.canary import SUCCESS_RATE, Canary, Metric
+from dsl.flagger.model import SUCCESS_RATE, Canary, Metric
 from dsl.flagger.problems import Problems
 from dsl.flagger.queries import translated
 from dsl.flagger.templates import MetricTemplate

@@ -92,7 +92,10 @@ def read(value: object, shape: Shape, path: str, problems: Problems, depth: int 
         case Number():
             return _number(value, path, problems)
         case Flag():
-            return value if isinstance(value, bool) else _not_a(value, "true or false", path, problems)
+            if not isinstance(value, bool):
+                _not_a(value, "true or false", path, problems)
+                return None
+            return value
         case Time():
             return _time(value, path, problems)
         case Port():
@@ -106,7 +109,8 @@ def read(value: object, shape: Shape, path: str, problems: Problems, depth: int 
 
 def _keys(value: object, shape: Keys, path: str, problems: Problems) -> dict[str, Any] | None:
     if not isinstance(value, Mapping):
-        return _not_a(value, "an object", path, problems)
+        _not_a(value, "an object", path, problems)
+        return None
     found: dict[str, Any] = {}
     for name, item in value.items():
         inner = f"{path}.{name}" if path else str(name)
@@ -130,14 +134,16 @@ def _unknown(name: str, shape: Keys, path: str, problems: Problems) -> None:
 
 def _list(value: object, shape: Listed, path: str, problems: Problems) -> list[Any] | None:
     if not isinstance(value, list | tuple):
-        return _not_a(value, "a list", path, problems)
+        _not_a(value, "a list", path, problems)
+        return None
     items = [read(item, shape.of, f"{path}[{index}]", problems) for index, item in enumerate(value)]
     return [item for item in items if item is not None]
 
 
 def _texts(value: object, path: str, problems: Problems) -> dict[str, str] | None:
     if not isinstance(value, Mapping):
-        return _not_a(value, "an object", path, problems)
+        _not_a(value, "an object", path, problems)
+        return None
     found: dict[str, str] = {}
     for name, item in value.items():
         text = _text(item, Text(), f"{path}.{name}", problems)
@@ -169,7 +175,8 @@ def anything(value: object, path: str, problems: Problems, depth: int = 0) -> An
         case float():
             return _number(value, path, problems)
         case _:
-            return _not_a(value, "JSON", path, problems)
+            _not_a(value, "JSON", path, problems)
+            return None
 
 
 # --- single values ----------------------------------------------------------------------------------------------
@@ -199,7 +206,8 @@ def _shown(value: object) -> str:
 def _text(value: object, shape: Text, path: str, problems: Problems) -> str | None:
     if not isinstance(value, str):
         quotes = "put it in quotes" if isinstance(value, bool | int | float) else ""
-        return _not_a(value, "text", path, problems, quotes)
+        _not_a(value, "text", path, problems, quotes)
+        return None
     if any(0xD800 <= ord(sign) <= 0xDFFF for sign in value):
         problems.error(path, "is not text that UTF-8 can hold")
         return None
@@ -216,9 +224,11 @@ def _text(value: object, shape: Text, path: str, problems: Problems) -> str | No
 def _whole(value: object, shape: Whole, path: str, problems: Problems) -> int | None:
     whole = isinstance(value, int) if not isinstance(value, float) else value.is_integer()
     if isinstance(value, bool) or not isinstance(value, int | float) or not whole:
-        return _not_a(value, "a whole number", path, problems)
+        _not_a(value, "a whole number", path, problems)
+        return None
     if abs(value) >= 10**15:
-        return _not_a(value, "a number of fifteen digits at most", path, problems)
+        _not_a(value, "a number of fifteen digits at most", path, problems)
+        return None
     number = int(value)
     if shape.low is not None and number < shape.low:
         problems.error(path, f"is {number}, and {shape.low} is the least")
@@ -231,15 +241,18 @@ def _whole(value: object, shape: Whole, path: str, problems: Problems) -> int | 
 
 def _number(value: object, path: str, problems: Problems) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return _not_a(value, "a number", path, problems)
+        _not_a(value, "a number", path, problems)
+        return None
     if value != value or abs(value) >= 10**15 or 0 < abs(value) < 1e-12:
-        return _not_a(value, "a number of fifteen digits at most", path, problems)
+        _not_a(value, "a number of fifteen digits at most", path, problems)
+        return None
     return float(value)
 
 
 def _time(value: object, path: str, problems: Problems) -> int | None:
     if not isinstance(value, str):
-        return _not_a(value, "a duration such as `1m`", path, problems)
+        _not_a(value, "a duration such as `1m`", path, problems)
+        return None
     ms = go_duration(value)
     if ms is None:
         problems.error(path, f"is {_shown(value)}, which is no duration", "write one such as `30s` or `1m`")

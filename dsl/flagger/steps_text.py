@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dsl.flagger.canary import Affinity, Analysis, Canary
 from dsl.flagger.hooks_text import HooksText
 from dsl.flagger.matching import Test
+from dsl.flagger.model import Affinity, Analysis, Canary
 from dsl.flagger.writing import block, duration, string, value, word
 
 _AFFINITY = {
@@ -96,9 +96,9 @@ def _test(test: Test) -> str:
 
 def _sticky(affinity: Affinity) -> str:
     head = f"sticky {string(affinity.cookie)} for {duration(affinity.max_age_ms)}"
-    lines = [f"{_AFFINITY[key]} {_attribute(item)}" for key, item in affinity.attributes.items()]
+    lines = [f"{_AFFINITY[key]} {_attribute(key, item)}" for key, item in affinity.attributes.items()]
     return block(head, lines) if lines else head
 
 
-def _attribute(item: str | bool) -> str:
-    return value(item) if isinstance(item, bool) else string(item) if not item.isalpha() else word(item)
+def _attribute(key: str, item: str | bool) -> str:
+    return word(item) if key == "sameSite" and isinstance(item, str) else value(item)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dsl.flagger.canary import API_VERSION, read_identity
 from dsl.flagger.fields import ALERT_PROVIDER, METRIC_TEMPLATE, OUR_ALERT_PROVIDER
+from dsl.flagger.identity import API_VERSION, read_identity
 from dsl.flagger.problems import Problems
 from dsl.flagger.queries import translated
 from dsl.flagger.reading import Keys, Listed, Text, read

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from dsl.flagger.canary import Canary, Scaler
+from dsl.flagger.canary import KNATIVE
 from dsl.flagger.hooks_text import HooksText, hooks_text
 from dsl.flagger.metrics_text import HTTP, can_be_written, checks_text, template_lines
+from dsl.flagger.model import Canary, Scaler
 from dsl.flagger.problems import Problems
 from dsl.flagger.steps_text import steps_text
 from dsl.flagger.templates import AlertProvider, MetricTemplate
@@ -27,7 +28,6 @@ from dsl.source import Source
 
 _KINDS = {"Deployment": "deployment", "DaemonSet": "daemonset", "Service": "service"}
 _SCALERS = {"HorizontalPodAutoscaler": "hpa", "ScaledObject": "scaledobject"}
-_KNATIVE = "serving.knative.dev/"
 
 
 class Policy:
@@ -105,7 +105,7 @@ def _rollout(canary: Canary, hooks: HooksText, checks: tuple[str, ...], problems
 
 def _target(canary: Canary) -> str:
     target = canary.target
-    if target.api_version.startswith(_KNATIVE):
+    if target.api_version.startswith(KNATIVE):
         return f"{target.api_version}/{target.kind}/{name(target.name)}"
     return f"{_KINDS[target.kind]}/{name(target.name)}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dsl.flagger.canary import Canary
+from dsl.flagger.model import Canary
 from dsl.flagger.problems import Problems
 from dsl.flagger.writing import block, duration, mapping, short, value, word
 
@@ -52,21 +52,21 @@ def _options(canary: Canary, problems: Problems) -> Iterator[str]:
     takes = canary.plane.can.takes
     if canary.plane.api and "api" in takes:
         yield f"api {word(canary.plane.api)}"
-    for option, said in (("ingress", canary.ingress), ("route", canary.route), ("upstream", canary.upstream)):
-        if said and option in takes:
-            yield f"{option} {word(said)}"
-        elif said:
+    for option, name in (("ingress", canary.ingress), ("route", canary.route), ("upstream", canary.upstream)):
+        if name and option in takes:
+            yield f"{option} {word(name)}"
+        elif name:
             _unused(f"spec.{option}Ref", canary, problems)
     if canary.mesh and "mesh" in takes:
         yield f"mesh {word(canary.mesh)}"
-    for option, name in _OPTIONS.items():
-        said = canary.service.get(name)
+    for option, field in _OPTIONS.items():
+        said = canary.service.get(field)
         if said in (None, False, [], {}):
             continue
         if option in takes:
-            yield f"{option} {_written(name, said)}"
+            yield f"{option} {_written(field, said)}"
         else:
-            _unused(f"spec.service.{name}", canary, problems)
+            _unused(f"spec.service.{field}", canary, problems)
 
 
 def _unused(path: str, canary: Canary, problems: Problems) -> None:

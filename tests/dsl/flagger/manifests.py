@@ -26,7 +26,9 @@ _PROVIDERS = {
 }
 
 
-def canary(analysis: dict[str, Any] | None = None, service: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+def canary(
+    analysis: dict[str, Any] | None = None, service: dict[str, Any] | None = None, **spec: Any
+) -> dict[str, Any]:
     """A small Canary with some fields replaced; None takes one out."""
     whole: dict[str, Any] = {
         "apiVersion": "flagger.app/v1beta1",
@@ -88,7 +90,9 @@ def schema() -> dict[str, Any]:
 
 
 _TEXTS = st.one_of(
-    st.sampled_from(["a", "x-canary", 'say "hi"', "a\nb", "{{ target }}", "{%", '"""', "\\", "é", "in", "true", "1a", ""]),
+    st.sampled_from(
+        ["a", "x-canary", 'say "hi"', "a\nb", "{{ target }}", "{%", '"""', "\\", "é", "in", "true", "1a", ""]
+    ),
     st.text(st.characters(exclude_categories=("Cs",)), max_size=12),
 )
 _SPECIAL: dict[str, st.SearchStrategy[Any]] = {
