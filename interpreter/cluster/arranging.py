@@ -17,12 +17,13 @@ from typing import Any
 from interpreter.cluster.api import Api
 from interpreter.cluster.applier import Applier
 from interpreter.cluster.runs import Runs
+from interpreter.cluster.stripping import digests_only
 from interpreter.cluster.subject import Subject
 from interpreter.objects import Apply, Manifest
 from interpreter.state import CanaryScale, Desired, Phase, State
 from interpreter.traffic.provider import Site
 from interpreter.workloads import configs, scalers
-from interpreter.workloads.kind import REVISION, Snapshot
+from interpreter.workloads.kind import REVISION, Snapshot, WorkloadError
 from interpreter.workloads.replicas import canary_replicas
 from interpreter.workloads.revision import cleaned, revision_of
 from interpreter.workloads.services import Leads, services
@@ -155,8 +156,12 @@ class Arranging:
             if copy is not None and copy["digest"] == snapshot.configs[config.key]:
                 continue
             source = await self._api.get(config.ref)
-            if source is not None:
-                await self._applier.do(Apply(configs.copy(source, config.primary_ref.name)))
+            if source is None or digests_only(source)["digest"] != snapshot.configs[config.key]:
+                raise WorkloadError(
+                    f"{config.ref} is no longer what it was when revision {snapshot.revision} was analysed, and what "
+                    "it was is not kept: the primary is left as it is until the next revision"
+                )
+            await self._applier.do(Apply(configs.copy(source, config.primary_ref.name)))
 
     async def _scaler(self, desired: Desired) -> None:
         scaler, program = self._scaler_manifest(), self._subject.program

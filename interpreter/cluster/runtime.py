@@ -22,6 +22,7 @@ from interpreter.cluster.owner import Owner
 from interpreter.cluster.runs import Runs
 from interpreter.cluster.steering import signals
 from interpreter.cluster.subject import Subject
+from interpreter.objects import Manifest
 from interpreter.state import (
     Action,
     ActionResult,
@@ -38,7 +39,10 @@ from interpreter.state import (
 )
 from interpreter.traffic.provider import Site
 from interpreter.workloads.kind import REVISION
+from interpreter.workloads.progress import condition, instant
 from interpreter.workloads.replicas import canary_replicas
+
+_SECOND_MS = 1000  # the API server's timestamps have no fractions
 
 
 class ClusterRuntime:
@@ -135,7 +139,20 @@ class ClusterRuntime:
         if (primary["metadata"].get("annotations") or {}).get(REVISION) != question.revision:
             return Readiness(False, f"{subject.primary_ref} does not have revision {question.revision} yet")
         program = subject.program
-        return subject.kind.readiness(primary, program.ready_primary, program.deadline_ms, self._wall())
+        readiness = subject.kind.readiness(primary, program.ready_primary, program.deadline_ms, self._wall())
+        if readiness.failed and self._is_old_news(primary):
+            return Readiness(False, readiness.reason)
+        return readiness
+
+    def _is_old_news(self, primary: Manifest) -> bool:
+        """Whether a Deployment gave up before this promotion began: tried again, its pods may come up yet, and it says
+        nothing new until they do."""
+        progress = condition(primary, "Progressing")
+        gave_up = instant(progress.get("lastUpdateTime")) if progress is not None else None
+        state = self.state
+        if gave_up is None or state.phase is not Phase.PROMOTING or state.wall_ms is None:
+            return False
+        return gave_up < self._clock.on_the_wall(state.wall_ms - (state.clock_ms - state.since_ms)) - _SECOND_MS
 
     def _canary_ready(self, question: ReadyQuestion) -> Readiness:
         subject, target, snapshot = self.subject, self.subject.target, self.subject.snapshot()

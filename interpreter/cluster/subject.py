@@ -16,6 +16,7 @@ from interpreter.traffic.provider import Site, TrafficProvider
 from interpreter.traffic.registry import provider
 from interpreter.workloads.configs import ConfigRef, is_tracked, references
 from interpreter.workloads.kind import Snapshot, WorkloadKind
+from interpreter.workloads.ports import service_port
 from interpreter.workloads.registry import BUILT_IN, kind_of, ref_of_workload
 from interpreter.workloads.revision import revision_of
 from interpreter.workloads.scalers import primary_ref, target_ref
@@ -98,14 +99,14 @@ class Subject:
         target = self.target
         label, value = ("app", self.program.target.name) if target is None else self.kind.label(target)
         apex, primary, canary = service_names(self.program)
-        port = self.program.service.port
+        service = self._caches.find(self.apex_ref)
         return Site(
             program=self.program,
             apex=apex,
             primary=primary,
             canary=canary,
-            port=port if port is not None else 80,
-            ports=() if target is None else discovered_ports(self.program, target),
+            port=service_port(self.program, target, service),
+            ports=() if target is None else discovered_ports(self.program, target, service),
             session=session,
             label=label,
             workload=value,
