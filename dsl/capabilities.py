@@ -8,7 +8,8 @@ Words of the table. `granularity` is the smallest difference in weight that the 
 0 means that the weight is not set but comes about (by counting pods). Operators are those of the language: `==`,
 `=~` (regular expression), `^=` (prefix), `exists`. `several` is whether alternatives (`or`) can stand beside one
 another, `together` whether one alternative may hold more than one test (`and`), `one_of_each` whether there can be but
-one header and one cookie, `cookie_value` the only value that a cookie can be tested for.
+one header and one cookie, `cookie_value` the only value that a cookie can be tested for. `required` are
+settings that a `traffic` block must have, unless it has the one called `spared_by`.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ class Capability(NamedTuple):
     sticky: bool = False
     protocols: frozenset[str] = HTTP
     required: tuple[str, ...] = ()
+    spared_by: str = ""
     options: tuple[str, ...] = ()
     note: str = ""
 
@@ -132,6 +134,7 @@ PROVIDERS: Mapping[str, Capability] = {
         together=True,
         sticky=True,
         required=("gateway_refs",),
+        spared_by="route",
         options=(
             "hosts",
             "match",

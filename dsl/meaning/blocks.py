@@ -75,10 +75,11 @@ Shape = Text | OneOf | Whole | Percent | Time | Flag | Bounds | Texts | Listed |
 
 
 class Slot(NamedTuple):
-    """One setting of a block."""
+    """One setting of a block; where it is required, the setting `spared_by` does instead."""
 
     shape: Shape
     required: bool = False
+    spared_by: str = ""
 
 
 Slots = Mapping[str, Slot]
@@ -216,7 +217,7 @@ def traffic_slots(provider: str) -> Slots:
 
     row = PROVIDERS[provider]
     return {
-        name: Slot(_OPTIONS.get(name) or _KINDS.get(option.kind, Anything()), required=name in row.required)
+        name: Slot(_OPTIONS.get(name) or _KINDS.get(option.kind, Anything()), name in row.required, row.spared_by)
         for name, option in OPTIONS.items()
         if name in row.takes
     }

@@ -65,7 +65,7 @@ def read_fields(
                 data[name] = value
     if at is not None and (block is None or not _torn(block, frame)):
         for name, slot in slots.items():
-            if slot.required and name not in first and name not in meant:
+            if slot.required and not {name, slot.spared_by} & {*first, *meant}:
                 _missing(name, what, at, frame)
     return data
 

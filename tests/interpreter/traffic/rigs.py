@@ -329,7 +329,7 @@ def _gateway_users_route(namespace: str) -> Rig:
 def _gateway_grpc(namespace: str) -> Rig:
     match = [
         {"uri": {"prefix": "/shop.Cart/"}},
-        {"uri": {"exact": "/shop.Pay/Charge"}, "headers": {"x": {"suffix": "y"}}},
+        {"uri": {"exact": "/shop.Pay/Charge"}, "headers": {"x-tenant": {"suffix": "y"}}},
     ]
     place = site(namespace, "gateway_api", {**_GATEWAYS, "match": match}, app_protocol="grpc")
     return Rig(place, _GRPC_ROW, definitions=("gateway-api",), goldens=FEW)
