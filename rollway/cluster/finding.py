@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from difflib import get_close_matches
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from dsl.ir import Program
-from interpreter.cluster.api import Api, NotServed
+from interpreter.cluster.api import Api, Forbidden, NotServed
 from interpreter.cluster.names import API_VERSION, FLAGGER_API_VERSION
 from interpreter.objects import Manifest, Ref
 from rollway.cluster.shown import CANARY, RunShown, Shown, run_selector, run_shown, runs_of, shown
 from rollway.terminal import Stop
+
+T = TypeVar("T")
 
 ROLLOUTS = (API_VERSION, "Rollout")
 CANARIES = (FLAGGER_API_VERSION, CANARY)
@@ -41,11 +44,23 @@ class Found(NamedTuple):
         return Ref(self.manifest["apiVersion"], self.manifest["kind"], metadata["namespace"], metadata["name"])
 
 
+class Everything(NamedTuple):
+    """All rollouts, of the kinds that could be listed; and why the others could not."""
+
+    shown: list[Shown]
+    kinds: list[tuple[str, str]]
+    refused: list[Forbidden]
+
+
 async def find(api: Api, namespace: str, spoken: str) -> Found:
     """The rollout of this name, `rollout/NAME` or `canary/NAME`. Raises `Stop` if there is none, or one of each."""
     kinds, name = _meant(spoken)
-    objects = [one for one in await asyncio.gather(*(_get(api, kind, namespace, name) for kind in kinds)) if one]
+    answers = await asyncio.gather(*(_or_refused(_get(api, kind, namespace, name)) for kind in kinds))
+    objects = [one for one in answers if isinstance(one, dict)]
     if not objects:
+        for refused in answers:
+            if isinstance(refused, Forbidden):
+                raise refused
         raise Stop(await _missing(api, kinds, namespace, name))
     if len(objects) > 1:
         raise Stop(f"`{name}` in `{namespace}` is a Rollout and a Canary: say `rollout/{name}` or `canary/{name}`")
@@ -60,16 +75,21 @@ async def with_runs(api: Api, manifest: Manifest) -> Found:
     return Found(manifest, runs, shown(manifest, runs))
 
 
-async def everything(api: Api, namespace: str | None) -> list[Shown]:
-    """All Rollouts and Canaries of a namespace, or of all. Raises `NotServed` if there is neither kind."""
+async def everything(api: Api, namespace: str | None) -> Everything:
+    """All Rollouts and Canaries of a namespace, or of all. Raises `NotServed` if there is neither kind, and `Forbidden`
+    if neither may be listed."""
     kinds = await known(api)
-    found = await asyncio.gather(*(api.list(kind, namespace) for kind in kinds))
-    manifests = [manifest for listing in found for manifest in listing]
+    answers = await asyncio.gather(*(_or_refused(api.list(kind, namespace)) for kind in kinds))
+    refused = [answer for answer in answers if isinstance(answer, Forbidden)]
+    if len(refused) == len(kinds):
+        raise refused[0]
+    listed = {kind: answer for kind, answer in zip(kinds, answers, strict=True) if not isinstance(answer, Forbidden)}
+    manifests = [manifest for answer in listed.values() for manifest in answer]
     runs: list[RunShown] = []
     if any(manifest["kind"] == CANARY for manifest in manifests):
         runs = [run_shown(one) for one in await served(api, RUNS, namespace, run_selector(CANARY))]
     runs = [run for run in runs if run.owner_uid]  # one that does not say whose it is could be anybody's
-    return [shown(manifest, runs) for manifest in manifests]
+    return Everything([shown(manifest, runs) for manifest in manifests], list(listed), refused)
 
 
 async def known(api: Api) -> list[tuple[str, str]]:
@@ -94,6 +114,14 @@ async def served(api: Api, kind: tuple[str, str], namespace: str | None, selecto
         return await api.list(kind, namespace, selector)
     except NotServed:
         return []
+
+
+async def _or_refused(asking: Awaitable[T]) -> T | Forbidden:
+    """The answer, or that one may not ask."""
+    try:
+        return await asking
+    except Forbidden as refused:
+        return refused
 
 
 def _meant(spoken: str) -> tuple[list[tuple[str, str]], str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 
-from interpreter.cluster.api import Api
+from interpreter.cluster.api import Api, ApiError
 from rollway.cluster import data, page, table, watching
 from rollway.cluster.data import Output
 from rollway.cluster.finding import Found, everything, find
@@ -15,7 +16,8 @@ from rollway.terminal import Stop, program_name, put, say, width
 
 async def status_of_all(api: Api, namespace: str | None, output: Output) -> int:
     """Every rollout of a namespace, or of all."""
-    found = sorted(await everything(api, namespace), key=lambda one: (one.namespace, one.name, one.kind))
+    every = await everything(api, namespace)
+    found = sorted(every.shown, key=lambda one: (one.namespace, one.name, one.kind))
     if output is Output.NAME:
         put("".join(f"{data.name(one)}\n" for one in found))
     elif output is not Output.TEXT:
@@ -24,6 +26,7 @@ async def status_of_all(api: Api, namespace: str | None, output: Output) -> int:
         put(table.rollouts(found, _now(), everywhere=namespace is None))
     else:
         say(f"there is no rollout in {f'namespace `{namespace}`' if namespace else 'any namespace'}")
+    _tell_refused(every.refused)
     return ExitCode.FINE
 
 
@@ -48,8 +51,10 @@ async def watch(api: Api, namespace: str, name: str, revision: str | None, limit
 
 async def watch_all(api: Api, namespace: str | None, limit_s: float | None) -> int:
     """Every rollout until there is an interruption."""
+    every = await everything(api, namespace)
+    _tell_refused(every.refused)
     draw = watching.draw_table(everywhere=namespace is None)
-    return await watching.every(api, namespace, limit_s, watching.view(draw))
+    return await watching.every(api, every.kinds, namespace, limit_s, watching.view(draw))
 
 
 async def history(api: Api, namespace: str, name: str, number: int | None, output: Output) -> int:
@@ -81,6 +86,11 @@ def _record(found: Found, number: int, output: Output) -> int:
         put(f"{found.shown.spoken} in {found.shown.namespace}: run {number}\n")
         put(page.paper(page.record(run), width(sys.stdout)))
     return ExitCode.FINE
+
+
+def _tell_refused(refused: Iterable[ApiError]) -> None:
+    for error in refused:
+        say(f"note: {error.message}")
 
 
 def _now() -> int:

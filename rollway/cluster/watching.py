@@ -19,7 +19,7 @@ from interpreter.cluster.api import Api
 from interpreter.state import Instant
 from rollway.cluster import table
 from rollway.cluster.asking import news
-from rollway.cluster.finding import RUNS, Found, known
+from rollway.cluster.finding import RUNS, Found
 from rollway.cluster.following import Following, Wanted
 from rollway.cluster.page import event, page, title
 from rollway.cluster.rest import ended, is_awaited, words
@@ -66,9 +66,10 @@ async def one(api: Api, found: Found, revision: str | None, limit_s: float | Non
         view.end()
 
 
-async def every(api: Api, namespace: str | None, limit_s: float | None, view: View) -> int:
-    """All rollouts, until somebody has seen enough."""
-    kinds = await known(api)
+async def every(
+    api: Api, kinds: Sequence[tuple[str, str]], namespace: str | None, limit_s: float | None, view: View
+) -> int:
+    """All rollouts of these kinds, until somebody has seen enough."""
     wanted = [Wanted(kind, namespace) for kind in kinds]
     if any(kind[1] == CANARY for kind in kinds):
         wanted.append(Wanted(RUNS, namespace, run_selector(CANARY)))
@@ -83,8 +84,9 @@ async def every(api: Api, namespace: str | None, limit_s: float | None, view: Vi
         view.end()
 
 
-def view(draw: Callable[[Sequence[Found]], RenderableType], out: TextIO = sys.stdout) -> View:
-    """The picture that `draw` gives, or lines."""
+def view(draw: Callable[[Sequence[Found]], RenderableType]) -> View:
+    """The picture that `draw` gives, or lines, on standard output."""
+    out = sys.stdout
     if wants_colour(out) and out.isatty():
         return Picture(Console(file=out), draw)
     return Lines(out)
