@@ -113,5 +113,11 @@ def test_it_runs_the_tests_of_a_policy(installed: Installed) -> None:
     assert "a good one is promoted" in installed.rollway("test", "web.rollout")
 
 
+def test_it_prints_what_a_cluster_needs(installed: Installed) -> None:
+    printed = installed.rollway("install", "--watch-namespace", "shop")
+    for kind in ("CustomResourceDefinition", "ServiceAccount", "Role", "RoleBinding", "Deployment"):
+        assert f"\nkind: {kind}\n" in printed, kind
+
+
 def test_it_explains_a_code(installed: Installed) -> None:
     assert "RW203" in installed.rollway("explain", "RW203")
