@@ -225,7 +225,7 @@ class Api:
         except (NotFound, NotServed):
             return
         except Conflict as error:
-            if not uid or "UID in precondition" not in error.message:
+            if not uid or "UID in the precondition" not in error.message:
                 raise
 
     async def raw(

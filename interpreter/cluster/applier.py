@@ -170,8 +170,9 @@ class Applier:
         live = self._caches.get(ref)
         if live is None or "deletionTimestamp" in live["metadata"] or not (force or self._is_ours(live)):
             return False
-        await self._api.delete(ref, uid=live["metadata"].get("uid"))
-        self._caches.remove(ref)
+        uid = live["metadata"].get("uid")
+        await self._api.delete(ref, uid=uid)
+        self._caches.remove(ref, uid)
         return True
 
     async def _refresh(self, ref: Ref) -> None:

@@ -70,6 +70,8 @@ class Discovery:
     """What is served. One for each connection."""
 
     def __init__(self, fetch: Fetch, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.miss_s = MISS_S
+        """How long a miss is believed."""
         self._fetch = fetch
         self._clock = clock
         self._kinds: dict[str, dict[str, Resource]] = {}
@@ -104,7 +106,7 @@ class Discovery:
 
     def _due(self, about: str) -> bool:
         asked = self._asked.get(about)
-        return asked is None or self._clock() - asked >= MISS_S
+        return asked is None or self._clock() - asked >= self.miss_s
 
     async def _ask(self, api_version: str) -> dict[str, Resource]:
         try:

@@ -105,9 +105,9 @@ class Informer:
         if kept is not None and self.synced.is_set():
             self._store.put(kept)
 
-    def remove(self, ref: Ref) -> None:
-        """We deleted it."""
-        self._store.remove(ref)
+    def remove(self, ref: Ref, uid: str | None = None) -> None:
+        """We deleted it: the object with this `uid`, if it is known."""
+        self._store.remove(ref, uid)
 
     async def _run(self) -> None:
         while True:

@@ -24,7 +24,7 @@ class Store:
         self._on_change = on_change
         self._objects: dict[str, dict[str, Manifest]] = {}
         self._written: dict[Ref, str] = {}
-        self._removed: dict[Ref, str] = {}
+        self._removed: dict[Ref, Manifest] = {}
         self.resource_version = ""
         """How far list and watch have come."""
 
@@ -53,11 +53,12 @@ class Store:
         self._written[ref] = version
         self._set(ref, manifest)
 
-    def remove(self, ref: Ref) -> None:
-        """We deleted it. If a finalizer keeps it, the watch brings it back."""
+    def remove(self, ref: Ref, uid: str | None = None) -> None:
+        """We deleted it; with `uid`, that one, and none that was made since. If a finalizer keeps it, the watch brings
+        it back."""
         old = self.get(ref.namespace, ref.name)
-        if old is not None:
-            self._removed[ref] = old["metadata"].get("uid", "")
+        if old is not None and uid in (None, old["metadata"].get("uid")):
+            self._removed[ref] = old
             self._drop(ref, old)
 
     def begin_list(self) -> None:
@@ -73,7 +74,7 @@ class Store:
             if ref not in listed and not self._is_news(ref):
                 self._drop(ref, manifest)
         for ref, manifest in listed.items():
-            if not self._is_news(ref) and self._removed.get(ref) != manifest["metadata"].get("uid"):
+            if not self._is_news(ref) and not self._is_ghost(ref, manifest):
                 self._set(ref, manifest, even_older=True)
         self._written.clear()
 
@@ -82,7 +83,8 @@ class Store:
         ref, version = ref_of(manifest), version_of(manifest)
         self.resource_version = version or self.resource_version
         old = self.get(ref.namespace, ref.name)
-        if old is not None and older(version, version_of(old)):
+        known = old or self._removed.get(ref)
+        if known is not None and older(version, version_of(known)):
             return
         if kind == "DELETED" or kept is None:
             self._removed.pop(ref, None)
@@ -103,9 +105,10 @@ class Store:
         return ref in self._written and older(self.resource_version, self._written[ref])
 
     def _is_ghost(self, ref: Ref, manifest: Manifest) -> bool:
-        """Whether the watch tells of the time before we deleted it."""
-        metadata = manifest["metadata"]
-        return self._removed.get(ref) == metadata.get("uid", "") and "deletionTimestamp" not in metadata
+        """Whether this is from before we deleted it."""
+        metadata, removed = manifest["metadata"], self._removed.get(ref)
+        same_one = removed is not None and removed["metadata"].get("uid") == metadata.get("uid")
+        return same_one and "deletionTimestamp" not in metadata
 
     def _set(self, ref: Ref, manifest: Manifest, *, even_older: bool = False) -> None:
         old = self.get(ref.namespace, ref.name)
