@@ -19,8 +19,6 @@ from interpreter.cluster.shown import Json, Truth, earlier, present, rfc3339
 from interpreter.cluster.status import applied, promoted, since, weight
 from interpreter.state import Instant, Outcome, Phase, State
 
-_KINDS = {"deployment": "Deployment", "daemonset": "DaemonSet", "statefulset": "StatefulSet", "service": "Service"}
-
 _COUNTING = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROMOTING})
 """The phases in which Flagger shows iterations."""
 
@@ -91,7 +89,7 @@ def _condition(program: Program, state: State, previous: Mapping[str, Any], now_
         "type": "Promoted",
         "status": truth,
         "reason": state.phase.value,
-        "message": said.format(kind=_KINDS.get(program.target.kind, program.target.kind)),
+        "message": said.format(kind=program.target.kind),
         "lastUpdateTime": before.get("lastUpdateTime", now) if again else now,
         "lastTransitionTime": before.get("lastTransitionTime", now) if same else now,
     }

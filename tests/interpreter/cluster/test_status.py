@@ -39,7 +39,8 @@ def shown(rig: Rig, previous: Json | None = None, *, problems: tuple[str, ...] =
 
 
 def flagger(rig: Rig, previous: Json | None = None, later: int = 0) -> Json:
-    return canary_status(rig.program, rig.state, previous=previous or {}, now_ms=rig.now + later, configs=CONFIGS)
+    program = replace(rig.program, target=ir.WorkloadRef("Deployment", "web"))
+    return canary_status(program, rig.state, previous=previous or {}, now_ms=rig.now + later, configs=CONFIGS)
 
 
 def truths(status: Json) -> dict[str, str]:
