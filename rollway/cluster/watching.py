@@ -119,7 +119,7 @@ class Picture:
 
     def __init__(self, console: Console, draw: Callable[[Sequence[Found]], RenderableType]) -> None:
         self._draw = draw
-        self._found: Sequence[Found] = ()
+        self._found: Sequence[Found] | None = None
         self._trouble = ""
         self._live = Live(console=console, refresh_per_second=1, get_renderable=self.picture, transient=False)
 
@@ -136,6 +136,8 @@ class Picture:
 
     def picture(self) -> RenderableType:
         """All of it, as it is now."""
+        if self._found is None:
+            return Text("")
         parts = [self._draw(self._found)]
         if self._trouble:
             parts.append(Text(f"connection lost, trying again: {self._trouble}", style="yellow"))

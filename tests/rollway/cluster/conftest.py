@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +18,8 @@ from rollway.__main__ import main
 from tests.controlplane.api import Api
 from tests.controlplane.cluster import ControlPlane
 from tests.rollway.cluster import objects, writing
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Said(NamedTuple):
@@ -78,3 +84,30 @@ def cluster(control_plane: ControlPlane, namespace: str, capsys: pytest.CaptureF
     made = Cluster(control_plane, namespace, capsys)
     yield made
     made.close()
+
+
+def on_terminal(cluster: Cluster, answer: bytes, *words: str) -> tuple[str, int]:
+    """A command with a terminal in front of it: what it said, and its exit code."""
+    ours, theirs = pty.openpty()
+    where = ["-n", cluster.namespace, "--kubeconfig", str(cluster.kubeconfig)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rollway", *words, *where],
+        cwd=ROOT,
+        env={**os.environ, "TERM": "xterm", "NO_COLOR": ""},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    os.write(ours, answer)
+    said = b""
+    while True:
+        try:
+            piece = os.read(ours, 4096)
+        except OSError:  # the other side is closed
+            break
+        if not piece:
+            break
+        said += piece
+    os.close(ours)
+    return said.decode(), process.wait()

@@ -15,7 +15,7 @@ from rollway.__main__ import main
 from rollway.exit_codes import ExitCode
 from tests.controlplane.cluster import ControlPlane
 from tests.rollway.cluster import objects, writing
-from tests.rollway.cluster.conftest import Cluster
+from tests.rollway.cluster.conftest import Cluster, on_terminal
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATE = {
@@ -302,3 +302,13 @@ def target(cluster: Cluster) -> dict[str, object]:
     return writing.write(
         cluster.api, {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
     )
+
+
+def test_on_a_terminal_a_watch_is_a_picture_that_stays_to_the_end(cluster: Cluster) -> None:
+    owner = cluster.rollout(phase="Failed", step=None, reason="3 failed checks")
+    cluster.run(owner, phase="Failed", outcome="rolled_back", reason="3 failed checks")
+    said, code = on_terminal(cluster, b"", "status", "checkout", "--watch")
+    assert code == ExitCode.FINDINGS
+    assert f"checkout in {cluster.namespace}: Failed" in said
+    assert "╰──" in said
+    assert said.rstrip().endswith("rolled back ff87463d6c: 3 failed checks")

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from rollway.exit_codes import ExitCode
 from tests.rollway.cluster import writing
-from tests.rollway.cluster.conftest import Cluster
+from tests.rollway.cluster.conftest import Cluster, on_terminal
 from tests.rollway.cluster.objects import LOG, WAITS
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def line(what: str, text: str) -> dict[str, object]:
@@ -152,25 +145,3 @@ def test_an_abort_is_asked_for_once_more_on_a_terminal(cluster: Cluster) -> None
     asked, answered = on_terminal(cluster, b"", "abort", "checkout", "--no-wait", "--yes")
     assert answered == ExitCode.FINE
     assert "[y/N]" not in asked
-
-
-def on_terminal(cluster: Cluster, answer: bytes, *words: str) -> tuple[str, int]:
-    """A command with a terminal in front of it: what it said, and its exit code."""
-    ours, theirs = pty.openpty()
-    where = ["-n", cluster.namespace, "--kubeconfig", str(cluster.kubeconfig)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "rollway", *words, *where], cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs
-    )
-    os.close(theirs)
-    os.write(ours, answer)
-    said = b""
-    while True:
-        try:
-            piece = os.read(ours, 4096)
-        except OSError:  # the other side is closed
-            break
-        if not piece:
-            break
-        said += piece
-    os.close(ours)
-    return said.decode(), process.wait()
