@@ -269,7 +269,10 @@ class Api:
             try:
                 await _raise_for(request, response)
                 async for line in _lines(response.content):
-                    yield _event(what, line)
+                    event = _event(what, line)
+                    del line  # while nothing happens, the last Secret must not wait here
+                    yield event
+                    del event
             finally:
                 _hang_up(response)
         except (aiohttp.ClientError, OSError, TimeoutError) as trouble:
@@ -372,6 +375,7 @@ async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
     kept, searched = bytearray(), 0
     async for piece in content.iter_any():
         kept += piece
+        del piece
         while (end := kept.find(b"\n", searched)) >= 0:
             yield bytes(kept[:end])
             del kept[: end + 1]

@@ -174,6 +174,7 @@ class Informer:
                     self._store.resource_version = version_of(manifest) or self.resource_version
                 else:
                     self._store.event(kind, manifest, self._stripped(manifest))
+                del manifest  # of a Secret no value may stay while nothing else happens
         return good or loop.time() - begun >= min(1.0, seconds / 2)
 
     def _stripped(self, manifest: Manifest) -> Manifest | None:
