@@ -1,7 +1,7 @@
 """Messages to channels.
 
 A `webhook` channel gets a `POST` in the form of an event webhook: the message, its severity and its time stand in
-`metadata`. A chat service gets its own form (`interpreter.chat`), at an address that is a secret: the cluster's shell
+`metadata`, beside what the channel's `body` has there. A chat service gets its own form (`interpreter.chat`), at an address that is a secret: the cluster's shell
 finds it and hands it in as a `Line`. Where there is none nothing is sent, and the result says so, with the message.
 """
 
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from dsl.ir import Channel, Program, Webhook
 from interpreter import chat
+from interpreter.durations import milliseconds
 from interpreter.state import ActionResult, Instant, NotifyAction
 from interpreter.templates import TemplateProblem, render
 from interpreter.webhooks import Caller
@@ -53,7 +54,15 @@ async def send(
 
 
 def _hook(channel: Channel) -> Webhook:
-    return Webhook(url=channel.to, timeout_ms=TIMEOUT_MS, secret=channel.secret)
+    settings = channel.fields
+    return Webhook(
+        url=channel.to,
+        timeout_ms=milliseconds(settings["timeout"]) if "timeout" in settings else TIMEOUT_MS,
+        retries=settings.get("retries", 0),
+        headers=settings.get("headers", {}),
+        secret=channel.secret,
+        insecure_skip_verify=settings.get("insecure_skip_verify", False),
+    )
 
 
 def _post(line: Line) -> Webhook:
@@ -69,7 +78,8 @@ def _message(program: Program, action: NotifyAction, text: str, line: Line) -> c
 
 
 def _payload(program: Program, action: NotifyAction, message: str, now: Instant) -> dict[str, object]:
-    metadata = {"eventMessage": message, "eventType": _TYPES[action.severity], "timestamp": str(now)}
+    own = program.channels[action.channel].fields.get("body", {})
+    metadata = {**own, "eventMessage": message, "eventType": _TYPES[action.severity], "timestamp": str(now)}
     return {
         "name": program.name,
         "namespace": program.namespace,

@@ -48,7 +48,7 @@ def read_documents(source: Source) -> tuple[tuple[Document, ...], tuple[Diagnost
     documents: list[Document] = []
     try:
         for node in yaml.compose_all(source.text, Loader=yaml.SafeLoader):
-            if node is not None:
+            if node.tag != _NULL:
                 documents += _objects(_Builder(source).document(node))
     except Trouble as trouble:
         return tuple(documents), (_diagnostic(source, trouble.message, trouble.start, trouble.end, trouble.help),)

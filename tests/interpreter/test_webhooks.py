@@ -212,6 +212,20 @@ async def test_a_webhook_channel_gets_the_event_and_its_time(server: Server, cal
     assert (body["name"], body["phase"], body["idempotencyKey"]) == ("checkout", "Failed", "key")
 
 
+async def test_a_webhook_channel_has_settings_of_its_own(server: Server, caller: Caller) -> None:
+    server.answers = [says(500), says(204)]
+    fields = {
+        "retries": 1,
+        "timeout": "1m30s",
+        "headers": {"X-Team": "shop"},
+        "body": {"team": "shop", "eventType": "x"},
+    }
+    program = replace(PROGRAM, channels={"oncall": Channel("webhook", server.url, fields=fields)})
+    assert (await channels.send(caller, program, message("oncall", "hello"), 1234)).ok
+    body = server.asked[1][2]
+    assert body["metadata"] == {"team": "shop", "eventMessage": "hello", "eventType": "Warning", "timestamp": "1234"}
+
+
 async def test_a_message_that_cannot_be_sent_is_shown_with_the_reason(server: Server, caller: Caller) -> None:
     server.answers = [says(500, "down")]
     program = _with_channel(PROGRAM, server.url)

@@ -49,6 +49,59 @@ def test_each_statement_has_its_place() -> None:
     }
 
 
+def test_start_gates_are_asked_in_order_each_once() -> None:
+    head = 'gate a { url "http://a"; mute }\ngate b { url "http://b" }'
+    found = program(policy(items="after gate b\n after gate a\n after gate b", head=head))
+    assert found.start_gates == ("b", "a")
+    assert found.gates == {"b": ir.Webhook("http://b"), "a": ir.Webhook("http://a", mute=True)}
+
+
+def test_nobody_is_told_of_gates_alone() -> None:
+    text = policy("run w\n promote", head='webhook w { url "http://w"; mute true }')
+    assert [(d.code, d.message) for d in compiled(text).diagnostics] == [
+        ("RW210", "the webhook `w` has no setting `mute`")
+    ]
+
+
+def test_the_prometheus_of_a_rollout_is_asked_for_what_names_none() -> None:
+    head = """
+    metric own      returns number { prometheus "up"; server "http://other:9090" }
+    metric plain    returns number { prometheus "up" }
+    metric foreign  returns number { newrelic \"SELECT 1\" }
+    metric template from template "a/b" returns number
+    """
+    checks = "every 1m; require own + plain + foreign + template + request_rate > 0"
+    found = program(policy(items='prometheus "http://mine:9090"', head=head, checks=checks)).metrics
+    assert {name: metric.server for name, metric in found.items()} == {
+        "own": "http://other:9090",
+        "plain": "http://mine:9090",
+        "foreign": None,
+        "template": None,
+        "request_rate": "http://mine:9090",
+    }
+
+
+def test_a_template_is_given_its_variables() -> None:
+    head = 'metric hits from template "a/b" returns percent { variables { path: "/", n: 3 }; no_data skip }'
+    found = program(policy(head=head, checks="every 1m; require hits > 50%")).metrics["hits"]
+    assert found == ir.Metric(
+        ir.Unit.PERCENT, template="a/b", variables={"path": "/", "n": "3"}, no_data=ir.NoData.SKIP
+    )
+
+
+def test_one_end_of_the_primarys_replicas() -> None:
+    scaler = program(policy(items="scaler hpa/checkout { primary_min_replicas 3 }")).scaler
+    assert scaler is not None
+    assert (scaler.min_replicas, scaler.max_replicas) == (3, None)
+
+
+def test_a_channel_may_be_an_object_of_the_cluster() -> None:
+    head = 'channel c { provider "ops/slack"; at error }\nchannel d { webhook "http://d"; retries 2; body { a: "b" } }'
+    found = program(policy(items="notify c\n notify d", head=head)).channels
+    assert found["c"] == ir.Channel("provider", "ops/slack", at=("error",))
+    assert found["d"] == ir.Channel("webhook", "http://d", fields={"retries": 2, "body": {"a": "b"}})
+
+
 def test_what_is_not_said_has_its_default() -> None:
     found = program("rollout a { target statefulset/a; traffic kubernetes; skip analysis; steps { promote } }")
     assert (found.namespace, found.target.kind, found.service.name) == ("default", "StatefulSet", "a")

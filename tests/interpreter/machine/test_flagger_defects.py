@@ -280,3 +280,37 @@ def test_gates_answer_for_one_asking_only() -> None:
     rig.gates["signoff"] = True
     rig.go(10)
     assert rig.state.primary == "v2"
+
+
+def test_a_muted_gate_tells_nobody_and_is_recorded_all_the_same() -> None:
+    told = {"notify": ("ops",), "channels": {"ops": ir.Channel("slack", "x")}}
+    for mute in (False, True):
+        gates = {"go": ir.Webhook("http://x", mute=mute)}
+        code = (ir.RouteOp(weight=50), HOLD, ir.WaitOp("go"), ir.PromoteOp())
+        rig = Rig(program(*code, start_gates=("go",), gates=gates, **told))
+        rig.gates["go"] = False
+        rig.begin().go(30)
+        assert rig.state.phase is Phase.WAITING
+        rig.gates["go"] = True
+        rig.go(30)
+        rig.gates["go"] = False
+        rig.go(120)
+        assert rig.state.phase is Phase.WAITING_PROMOTION
+        waited = [message for message in rig.messages if "gate `go`" in message.context["text"]]
+        assert len(waited) == (0 if mute else 2)
+        assert {"WaitingToStart", "WaitingForGate"} <= {event.reason for event in rig.events}
+
+
+def test_a_switch_of_all_traffic_is_part_of_the_promotion_that_is_waited_for() -> None:
+    """There: blue/green is WaitingPromotion before the traffic goes to the canary."""
+    gates = {"go": ir.Webhook("http://x")}
+    for code, phase in (
+        ((ir.RouteOp(mirror=0), ir.RouteOp(weight=100), HOLD), Phase.WAITING_PROMOTION),
+        ((ir.WaitOp("go"),), Phase.WAITING_PROMOTION),
+        ((HOLD,), Phase.PROGRESSING),
+        ((ir.RouteOp(weight=50), HOLD), Phase.PROGRESSING),
+    ):
+        rig = Rig(program(HOLD, ir.WaitOp("go"), *code, ir.PromoteOp(), gates=gates))
+        rig.gates["go"] = False
+        rig.begin().go(120)
+        assert rig.state.phase is phase, code
