@@ -1,8 +1,9 @@
 """Messages to channels.
 
 A `webhook` channel gets a `POST` in the form of an event webhook: the message, its severity and its time stand in
-`metadata`, beside what the channel's `body` has there. A chat service gets its own form (`interpreter.chat`), at an address that is a secret: the cluster's shell
-finds it and hands it in as a `Line`. Where there is none nothing is sent, and the result says so, with the message.
+`metadata`, beside what the channel's `body` has there. A chat service gets its own form (`interpreter.chat`), at an
+address that is a secret: the cluster's shell finds it and hands it in as a `Line`. Where there is none nothing is sent,
+and the result says so, with the message.
 """
 
 from __future__ import annotations
