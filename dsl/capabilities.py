@@ -49,6 +49,7 @@ OPTIONS: Mapping[str, Option] = {
     "delegation": Option("bool", "let another route delegate to this one: neither hosts nor gateways of its own"),
     "ingress": Option("name", "the Ingress whose traffic is split"),
     "ingress_class": Option("name", "the ingress class of what is written"),
+    "annotation_prefix": Option("name", "what the annotations of the Ingress controller begin with"),
     "route": Option("name", "the route object of yours whose traffic is split"),
     "rule": Option("name", "the rule inside that route"),
     "upstream": Option("name", "the Upstream whose settings are copied"),
@@ -204,7 +205,7 @@ PROVIDERS: Mapping[str, Capability] = {
         one_of_each=True,
         cookie_value="always",
         required=("ingress",),
-        options=("ingress_class",),
+        options=("ingress_class", "annotation_prefix"),
         note="one header and one cookie at most; the cookie's value must be `always`",
     ),
     "traefik": Capability(

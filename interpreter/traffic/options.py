@@ -167,6 +167,11 @@ class Options:
         return self._top.text("ingress")
 
     @property
+    def annotation_prefix(self) -> str:
+        """What the Ingress controller's annotations begin with, where that was changed; without the slash."""
+        return self._top.text("annotation_prefix").rstrip("/")
+
+    @property
     def ingress_class(self) -> str:
         return self._top.text("ingress_class")
 

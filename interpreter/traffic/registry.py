@@ -14,6 +14,7 @@ PROVIDERS: Mapping[str, str] = {
     "gateway_api": "interpreter.traffic.gateway_api:GatewayApi",
     "istio": "interpreter.traffic.istio:Istio",
     "kubernetes": "interpreter.traffic.kubernetes_services:KubernetesServices",
+    "nginx": "interpreter.traffic.nginx:Nginx",
 }
 """By the name that the language has for it (`dsl.capabilities.PROVIDERS`): the module and the class in it, which is
 made without arguments."""

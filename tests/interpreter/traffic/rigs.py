@@ -23,7 +23,8 @@ FEW = ("start", "weight-12.5", "everything", "rollback", "weight-100", "rollback
 class Rig:
     """`given` are objects that are there before. `row` is what the linter allows here. `definitions` are the folders of
     CustomResourceDefinitions that it needs. `goldens` are the situations that have a golden file, and are gone through
-    on a real API server; None means all. `restores` is false where another part puts things back."""
+    on a real API server; None means all. `restores` is false where another part puts things back, `edits` where what is
+    given is only read."""
 
     site: Site
     row: Capability
@@ -31,6 +32,7 @@ class Rig:
     definitions: tuple[str, ...] = ()
     goldens: tuple[str, ...] | None = None
     restores: bool = True
+    edits: bool = True
 
     @property
     def provider(self) -> TrafficProvider:
@@ -195,6 +197,62 @@ def _named(value: Any, namespace: str) -> Any:
             return [_named(item, namespace) for item in value]
         case _:
             return value
+
+
+# --- Ingresses ------------------------------------------------------------------------------------------------------
+
+
+def _path(service: str, path: str, port: dict[str, Any], how: str = "Prefix") -> dict[str, Any]:
+    return {"path": path, "pathType": how, "backend": {"service": {"name": service, "port": port}}}
+
+
+_INGRESS: Mapping[str, Any] = {
+    "ingressClassName": "public",
+    "tls": [{"hosts": ["shop.example.com", "www.example.com"], "secretName": "shop-tls"}],
+    "rules": [
+        {
+            "host": "shop.example.com",
+            "http": {
+                "paths": [
+                    _path("podinfo", "/", {"number": 9898}),
+                    _path("podinfo", "/exact", {"name": "http"}, "Exact"),
+                    _path("elsewhere", "/other", {"number": 80}),
+                ]
+            },
+        },
+        {"host": "www.example.com", "http": {"paths": [_path("elsewhere", "/", {"number": 80})]}},
+    ],
+}
+
+_ISSUER = {"cert-manager.io/cluster-issuer": "letsencrypt", "external-dns.kubernetes.io/ttl": "60"}
+
+
+def _ingress(namespace: str, spec: Mapping[str, Any], annotations: Mapping[str, str]) -> Manifest:
+    return manifest(
+        namespace, "networking.k8s.io/v1", "Ingress", "shop", spec, annotations=dict(annotations), generation=1
+    )
+
+
+def _nginx(namespace: str) -> Rig:
+    annotations = {
+        **_ISSUER,
+        "nginx.ingress.kubernetes.io/affinity": "cookie",
+        "nginx.ingress.kubernetes.io/session-cookie-name": "route",
+        "nginx.ingress.kubernetes.io/rewrite-target": "/",
+    }
+    users = _ingress(namespace, _INGRESS, annotations)
+    place = site(namespace, "nginx", {"ingress": "shop"})
+    return Rig(place, PROVIDERS["nginx"], (users,), edits=False)
+
+
+def _nginx_default_backend(namespace: str) -> Rig:
+    """No rules, a class in the old way, and annotations under another prefix."""
+    spec = {"defaultBackend": {"service": {"name": "podinfo", "port": {"name": "http"}}}}
+    users = _ingress(
+        namespace, spec, {"kubernetes.io/ingress.class": "inner", "inner.example.com/load-balance": "ewma"}
+    )
+    place = site(namespace, "nginx", {"ingress": "shop", "annotation_prefix": "inner.example.com"})
+    return Rig(place, PROVIDERS["nginx"], (users,), goldens=FEW, edits=False)
 
 
 # --- plain Services -------------------------------------------------------------------------------------------------
@@ -367,5 +425,7 @@ RIGS: Mapping[str, Callable[[str], Rig]] = {
     "istio-tcp": _istio_tcp,
     "istio-tcp-users-route": _istio_tcp_users_route,
     "kubernetes": _kubernetes,
+    "nginx": _nginx,
+    "nginx-default-backend": _nginx_default_backend,
 }
 """By name, for a namespace. The first part of a name is the provider's."""

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from interpreter.objects import Apply, Change, Delete, Edit, Manifest, Ref, ref_of
+from interpreter.routing import HOME
 from interpreter.state import Routing
 from interpreter.traffic.reading import covers
 from tests.controlplane.api import APPLY, Api, ApiError
 from tests.controlplane.cluster import ControlPlane
 from tests.interpreter.traffic import contract
 from tests.interpreter.traffic.rigs import RIGS, Rig
-from tests.interpreter.traffic.situations import HOME, SITUATIONS, situations, weight
+from tests.interpreter.traffic.situations import SITUATIONS, situations, weight
 
 HOW = "fieldManager=rollway&fieldValidation=Strict"
 
@@ -93,10 +94,21 @@ def test_a_change_by_hand_is_seen(name: str, control_plane: ControlPlane, namesp
     _route(rig, cluster, weight(100))
     for ref, manifest in cluster.objects(refs).items():
         if ref in home:
-            cluster.do([Edit(manifest, {**manifest, "spec": home[ref]["spec"]})])
+            cluster.do([Edit(manifest, _with_the_routing_of(manifest, home[ref]))])
     assert rig.provider.read(rig.site, cluster.objects(refs)) == HOME
     _route(rig, cluster, weight(100))
     assert rig.provider.read(rig.site, cluster.objects(refs)) == weight(100)
+
+
+def _with_the_routing_of(manifest: Manifest, other: Manifest) -> Manifest:
+    """The spec, and the annotations that a data plane goes by, but not our notes."""
+    annotations = {
+        key: value
+        for noted, source in ((True, manifest), (False, other))
+        for key, value in (source["metadata"].get("annotations") or {}).items()
+        if key.startswith("rollway.dev/") is noted
+    }
+    return {**manifest, "spec": other["spec"], "metadata": {**manifest["metadata"], "annotations": annotations}}
 
 
 def _set_up(name: str, control_plane: ControlPlane, namespace: str) -> tuple[Rig, Cluster]:
