@@ -13,7 +13,7 @@ POLICIES := examples/*.rollout stdlib/std
 
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 21
 
 $(READY):
 	@test -n "$(PYTHON)" || { echo "rollway needs Python 3.11 or later, and found none; set PYTHON=/path/to/python" >&2; exit 2; }
@@ -33,10 +33,23 @@ demo: $(READY) ## a good and a bad revision under load, on this machine, in a mi
 prometheus: ## find the Prometheus that tests run against, or fetch one
 	@./tests/prometheus/fetch
 
+.PHONY: controlplane
+controlplane: $(READY) ## find the Kubernetes control plane that tests run against, or build it (ten minutes, once)
+	@$(BIN)/python -m tests.controlplane.fetch
+
+.PHONY: skipper
+skipper: $(READY) ## find the Skipper that tests run against, or build it
+	@$(BIN)/python -m tests.skipper.fetch
+
 .PHONY: test
 test: $(READY) ## all tests
 	@if found=$$(./tests/prometheus/fetch); then "$$found" --version 2>&1 | sed -n '1s/^/tests run against /p'; \
 	else echo "tests that need a Prometheus fail in CI, and are left out elsewhere"; fi
+	@if found=$$($(BIN)/python -m tests.controlplane.fetch); then \
+	echo "tests run against $$("$$found/kube-apiserver" --version) in $$found"; \
+	else echo "tests that need a control plane fail in CI, and are left out elsewhere"; fi
+	@if found=$$($(BIN)/python -m tests.skipper.fetch); then "$$found" -version | sed 's/^/tests run against /; s/ (commit: )//'; \
+	else echo "tests that need a Skipper fail in CI, and are left out elsewhere"; fi
 	$(BIN)/pytest -q -n 2
 
 .PHONY: check

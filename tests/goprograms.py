@@ -47,7 +47,9 @@ class Recipe(NamedTuple):
 
     def version_of(self, module: str) -> str:
         """The version that go.mod asks for, as `v1.2.3`."""
-        found = re.search(rf"^\s*{re.escape(module)} (v\S+)", (self.folder / "go.mod").read_text(), re.MULTILINE)
+        found = re.search(
+            rf"^(?:require)?\s+{re.escape(module)} (v\S+)", (self.folder / "go.mod").read_text(), re.MULTILINE
+        )
         if found is None:
             raise ValueError(f"{self.folder}/go.mod does not name {module}")
         return found[1]

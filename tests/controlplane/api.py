@@ -41,7 +41,8 @@ class Api:
         self.server: str = cluster["server"]
         self.namespace: str = context.get("namespace", "default")
         self.authority = _authority(cluster)
-        headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
+        self.token: str = user.get("token", "")
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         self._client = httpx.Client(
             base_url=self.server, headers=headers, verify=_tls(self.authority, user), trust_env=False, timeout=60
         )
@@ -122,6 +123,8 @@ def _authority(cluster: Json) -> bytes:
     """The certificates that vouch for the server."""
     if text := cluster.get("certificate-authority-data"):
         return base64.b64decode(text)
+    if "certificate-authority" not in cluster:
+        raise ValueError(f"the kubeconfig names no certificate authority for {cluster['server']}; it needs one")
     return Path(cluster["certificate-authority"]).read_bytes()
 
 
