@@ -21,6 +21,7 @@ from interpreter.workloads import configs, scalers
 from interpreter.workloads.configs import ConfigRef
 from interpreter.workloads.kind import Snapshot, WorkloadError, WorkloadKind
 from interpreter.workloads.metadata import PRIMARY
+from interpreter.workloads.ports import service_port
 from interpreter.workloads.registry import BUILT_IN, kind_of, ref_of_workload
 from interpreter.workloads.revision import revision_of
 from interpreter.workloads.services import Leads, discovered_ports, service_names, services
@@ -179,13 +180,14 @@ class _Rendering:
         program, target = self.program, self.target
         label, value = ("app", program.target.name) if target is None else self.kind.label(target)
         apex, primary, canary = service_names(program)
+        service = self.given.get(Ref("v1", "Service", program.namespace, apex))
         return Site(
             program=program,
             apex=apex,
             primary=primary,
             canary=canary,
-            port=program.service.port if program.service.port is not None else 80,
-            ports=() if target is None else discovered_ports(program, target),
+            port=service_port(program, target, service),
+            ports=() if target is None else discovered_ports(program, target, service),
             session=session,
             label=label,
             workload=value,
