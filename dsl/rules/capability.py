@@ -158,6 +158,8 @@ class _Asked:
             yield self._cannot("RW407", "route by tests joined by `and`", span)
         if self.row.one_of_each:
             yield from self._one_of_each(tests, nodes, span)
+        if self.row.once:
+            yield from self._once(route, nodes, span)
 
     def _test(self, test: ir.MatchTest, span: Span) -> Iterator[Diagnostic]:
         operators = self.row.operators(test.kind)
@@ -179,3 +181,15 @@ class _Asked:
                 yield self._cannot("RW407", f"route by more than one {test.kind}", place)
                 return
             seen.add(test.kind)
+
+    def _once(self, route: ir.RouteOp, nodes: list[Any], span: Span) -> Iterator[Diagnostic]:
+        alternatives = [(number, test) for number, tests in enumerate(route.matches or ()) for test in tests]
+        seen: dict[tuple[int, str, str], ir.MatchTest] = {}
+        for position, (number, test) in enumerate(alternatives):
+            key = test.key.lower() if test.kind == "header" else test.key
+            if seen.setdefault((number, test.kind, key), test) != test:
+                place = nodes[position].span if len(nodes) == len(alternatives) else span
+                what = {"query": "query parameter"}.get(test.kind, test.kind)
+                diagnostic = self._cannot("RW407", f"test the {what} `{test.key}` twice at once", place)
+                yield diagnostic._replace(help="write both tests as one regular expression, with `=~`")
+                return

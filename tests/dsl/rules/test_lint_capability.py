@@ -52,6 +52,22 @@ def test_tests_that_nginx_cannot_combine(lint: Any) -> None:
     assert lint("RW407", traffic=GATEWAY, steps=both) == []
 
 
+@pytest.mark.parametrize("traffic", ["istio", GATEWAY, "linkerd"])
+def test_one_thing_is_tested_once(lint: Any, traffic: str) -> None:
+    def said(tests: str) -> list[tuple[str, str]]:
+        return lint("RW407", traffic=traffic, steps=f"route to canary when {tests}; hold 5 checks; promote")
+
+    name = traffic.split(maxsplit=1)[0]
+    assert said('header "X-A" =~ "b" and header "x-a" ^= "a"') == [
+        ('header "x-a" ^= "a"', f"`{name}` cannot test the header `x-a` twice at once")
+    ]
+    assert len(said('query "v" =~ "b" and cookie "c" exists and query "v" ^= "a"')) == 1
+    assert said('header "a" == "1" and header "b" == "1" and cookie "a" == "1"') == []
+    assert said('header "a" == "1" or header "a" ^= "2"') == []
+    assert said('cookie "a" == "1" and cookie "A" == "2"') == []
+    assert said('header "a" == "1" and header "a" == "1"') == []
+
+
 def test_the_message_says_who_can_and_who_was_asked(full: Any) -> None:
     (found,) = full("RW403", traffic="linkerd", steps="mirror 20% for 5m; mirror off; promote")
     assert found.message == "`linkerd` cannot mirror requests"
@@ -101,7 +117,7 @@ def test_a_row_is_sound(name: str) -> None:
     row = PROVIDERS[name]
     assert row.takes <= set(OPTIONS)
     assert row.mirror or not row.mirror_share
-    assert row.matches or not (row.several or row.together or row.one_of_each)
+    assert row.matches or not (row.several or row.together or row.one_of_each or row.once)
     assert not row.cookie_value or row.cookie
     assert 0 <= row.granularity <= 1
 
