@@ -12,13 +12,14 @@ import pytest
 
 from dsl.ir import MatchTest, StickySpec
 from interpreter.objects import Apply, Delete, Edit, Manifest, Ref
+from interpreter.routing import HOME
 from interpreter.state import Routing
 from interpreter.traffic.istio import Istio
 from interpreter.traffic.provider import ORIGINAL, Site, TrafficError
 from interpreter.traffic.reading import NOTE
 from tests.interpreter.traffic.pretence import Pretence
 from tests.interpreter.traffic.rigs import RIGS, Rig, manifest, site
-from tests.interpreter.traffic.situations import COOKIE, EVERYTHING, HEADER, HOME, STICKY, matching, weight
+from tests.interpreter.traffic.situations import COOKIE, EVERYTHING, HEADER, STICKY, matching, weight
 
 ISTIO = Istio()
 API = "networking.istio.io/v1"

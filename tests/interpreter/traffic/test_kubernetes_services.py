@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from interpreter.routing import HOME
 from interpreter.state import Routing
 from interpreter.traffic.kubernetes_services import KubernetesServices
 from interpreter.traffic.provider import TrafficError
 from interpreter.traffic.registry import PROVIDERS, provider
 from tests.interpreter.traffic.pretence import Pretence
 from tests.interpreter.traffic.rigs import RIGS, site
-from tests.interpreter.traffic.situations import HEADER, HOME, STICKY, matching, weight
+from tests.interpreter.traffic.situations import HEADER, STICKY, matching, weight
 
 KUBERNETES = KubernetesServices()
 
