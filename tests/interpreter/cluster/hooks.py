@@ -1,0 +1,68 @@
+"""A server for webhooks and gates, on the loopback interface: a policy without metrics is steered by it.
+
+Every path is a hook of its own. A hook accepts unless it is shut, and what it was told is kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+
+class Call(NamedTuple):
+    """What a hook was told."""
+
+    hook: str
+    key: str
+    body: dict[str, Any]
+
+
+class Hooks:
+    """`declare` gives a policy its gates and webhooks. They accept unless they are in `shut`."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.shut: set[str] = set()
+        self.port = 0
+
+    def url(self, hook: str) -> str:
+        return f"http://127.0.0.1:{self.port}/{hook}"
+
+    def gate(self, *hooks: str) -> str:
+        """Gates for a policy, shut to begin with."""
+        self.shut |= set(hooks)
+        return "\n".join(f'gate {hook} {{ url "{self.url(hook)}" }}' for hook in hooks)
+
+    def webhook(self, *hooks: str) -> str:
+        """Webhooks for a policy, which accept."""
+        return "\n".join(f'webhook {hook} {{ url "{self.url(hook)}" }}' for hook in hooks)
+
+    def open(self, *hooks: str) -> None:
+        self.shut -= set(hooks)
+
+    def called(self, hook: str) -> list[Call]:
+        return [call for call in self.calls if call.hook == hook]
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        hook = request.path.strip("/")
+        self.calls.append(Call(hook, request.headers.get("Idempotency-Key", ""), await request.json()))
+        if hook in self.shut:
+            return web.Response(status=403, text="not yet")
+        return web.Response(text="fine")
+
+
+@contextlib.asynccontextmanager
+async def hooks() -> AsyncIterator[Hooks]:
+    """A server until the end of the block."""
+    made = Hooks()
+    runner = web.ServerRunner(web.Server(made.answer, access_log=None), shutdown_timeout=0.01)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.port = int(runner.addresses[0][1])
+    try:
+        yield made
+    finally:
+        await runner.cleanup()
