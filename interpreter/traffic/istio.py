@@ -52,8 +52,9 @@ class Istio:
         live = existing[_virtual_service(site)]
         if Options(site.program).route:
             return istio_users_route.read(site, live)
-        found = trusted(live, site.apex, lambda routing: _rules(_spec(site, routing)) == _rules(live["spec"]))
-        return found or read_rules(site, _rules(live["spec"]))
+        rules = _rules(live.get("spec") or {})
+        found = trusted(live, site.apex, lambda routing: _rules(_spec(site, routing)) == rules)
+        return found or read_rules(site, rules)
 
     def release(self, site: Site, existing: Objects) -> tuple[Change, ...]:
         changes: list[Change] = []

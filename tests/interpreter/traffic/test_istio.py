@@ -4,7 +4,7 @@ keeps, and what is read off rules that somebody has changed by hand."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -245,6 +245,32 @@ def test_rules_that_lead_elsewhere_are_no_routing() -> None:
     made = cluster(place, weight(30))
     virtual_service(made.objects)["spec"]["http"] = [{"route": [{"destination": {"host": "podinfo"}}]}]
     assert ISTIO.read(place, made.objects) is None
+
+
+@pytest.mark.parametrize("name", ["istio", "istio-users-route"])
+def test_whatever_a_definition_lets_people_leave_out_can_be_missing(name: str) -> None:
+    """Reading never fails for it, and releasing neither."""
+    rig = RIGS[name]("test")
+    made = cluster(rig.site, EVERYTHING, *rig.given)
+    service = virtual_service(made.objects, rig.site.program.traffic.options.get("route", "podinfo"))
+    for path in list(_paths(service["spec"], ("spec",))):
+        if path[-1] in ("host", "destination") or isinstance(path[-1], int):
+            continue
+        less = deepcopy(service)
+        place: Any = less
+        for step in path[:-1]:
+            place = place[step]
+        del place[path[-1]]
+        objects = {**made.objects, next(ref for ref, each in made.objects.items() if each is service): less}
+        assert isinstance(ISTIO.read(rig.site, objects), Routing | None), path
+        ISTIO.release(rig.site, objects)
+
+
+def _paths(value: Any, here: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    yield here
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inner:
+        yield from _paths(each, (*here, key))
 
 
 def test_long_host_names_are_the_same_services() -> None:
