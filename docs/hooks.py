@@ -55,7 +55,8 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def commands() -> str:
     """The command line, command by command."""
     parts = ["# Commands\n\n", "Exit codes are the same everywhere: 0 fine, 1 findings, 2 wrong usage or unreadable "]
-    parts.append("input, 3 internal error. `-` stands for standard input, a folder for all policies in it.\n\n")
+    parts.append("input, 3 internal error, 4 not in time. `-` stands for standard input, a folder for all policies in ")
+    parts.append("it.\n\n")
     for name, row in COMMANDS.items():
         command = load(name)
         told = inspect.cleandoc(command.help or "").replace("\b\n", "").partition("\n\n")[2]
