@@ -246,12 +246,14 @@ class Api:
         *,
         label_selector: str = "",
         silence: float | None = None,
+        on_open: Callable[[], None] | None = None,
     ) -> AsyncGenerator[tuple[str, Manifest], None]:
         """What happens to the objects of a kind from `resource_version` on: `ADDED`, `MODIFIED`, `DELETED` and
         `BOOKMARK`, each with the object. Ends when the server ends it, after `timeout` seconds.
 
         Raises `Gone` if that version is too old, and `Unreachable` if the connection breaks, or nothing came for
-        `silence` seconds (default: a little longer than `timeout`, when the server should have ended it).
+        `silence` seconds (default: a little longer than `timeout`, when the server should have ended it). `on_open` is
+        called when the server has accepted it, which may be long before anything happens.
         """
         resource = await self.discovery.resource(*kind[:2])
         query = _query(
@@ -268,6 +270,8 @@ class Api:
             response = await self._open(request, quiet)
             try:
                 await _raise_for(request, response)
+                if on_open is not None:
+                    on_open()
                 async for line in _lines(response.content):
                     event = _event(what, line)
                     del line  # while nothing happens, the last Secret must not wait here

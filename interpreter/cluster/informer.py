@@ -165,7 +165,9 @@ class Informer:
         seconds = self._watch_seconds * random.uniform(0.8, 1.2)  # informers must not all come back together
         begun = loop.time()
         silence = min(self._silence, seconds + 15)
-        stream = self._api.watch(self.kind, self.namespace, self.resource_version, seconds, silence=silence)
+        stream = self._api.watch(
+            self.kind, self.namespace, self.resource_version, seconds, silence=silence, on_open=self._untroubled
+        )
         async with contextlib.aclosing(stream) as events:
             async for kind, manifest in events:
                 good = True
@@ -183,6 +185,9 @@ class Informer:
 
     def _well(self) -> None:
         self._failures = 0
+        self._untroubled()
+
+    def _untroubled(self) -> None:
         self.trouble = self.error = None
 
     def _note(self, error: ApiError) -> float:
