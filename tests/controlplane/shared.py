@@ -27,13 +27,17 @@ SESSION = "ROLLWAY_CONTROL_PLANE_SESSION"
 PATIENCE_S = 120.0
 """How long a start may take, on a machine that is busy with other things."""
 _EVERY_S = 0.05
+_PREFIX = "rollway-plane-"
+_YOUNG_S = 60.0
+"""A folder of this age may not have its lock yet."""
 
 
 class Session:
     """Held by the session's first process: `close` ends the plane, if there is one, and returns when it is gone."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="rollway-plane-"))
+        _clear()
+        self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         self._alive: IO[str] = (self.folder / "alive").open("w")
         fcntl.flock(self._alive, fcntl.LOCK_EX)
         os.environ[SESSION] = str(self.folder)
@@ -54,6 +58,15 @@ def locked(name: str) -> Iterator[None]:
     with (Path(os.environ[SESSION]) / name).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _clear() -> None:
+    """Remove what sessions left behind that were killed before they had a plane, and so a keeper to do it."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError), (folder / "alive").open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not (folder / "started").exists() and time.time() - folder.stat().st_mtime > _YOUNG_S:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def plane(binaries: Path) -> Layout:

@@ -134,6 +134,22 @@ def test_the_plane_is_gone_after_a_session_that_was_killed(nested: Nested, optio
         nested.until("the plane is gone", lambda: not nested.running() and not nested.left())
 
 
+def test_what_a_killed_session_left_is_cleared_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROLLWAY_CONTROL_PLANE_SESSION", "")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    living = Session()
+    folders = {name: tmp_path / f"rollway-plane-{name}" for name in ("old", "young", "kept")}
+    for folder in folders.values():
+        folder.mkdir()
+        (folder / "alive").touch()
+    (folders["kept"] / "started").touch()
+    for folder in (folders["old"], folders["kept"], living.folder):
+        os.utime(folder, (1, 1))
+    Session().close()
+    assert set(tmp_path.iterdir()) == {folders["young"], folders["kept"], living.folder}
+    living.close()
+
+
 def test_without_the_programs_a_test_fails_in_ci_and_is_left_out_elsewhere(nested: Nested) -> None:
     nowhere = {
         "KUBEBUILDER_ASSETS": "",
