@@ -119,6 +119,7 @@ class Known:
     find = get
 
 
+ROUTES = ("networking.istio.io", "gateway.networking.k8s.io")
 USERS = {
     "apiVersion": "v1",
     "kind": "Service",
@@ -129,11 +130,14 @@ USERS = {
 
 @pytest.mark.parametrize("service", ["service { port 80 }", "service { port_discovery true }"])
 @pytest.mark.parametrize("more", [(), (USERS,)], ids=["ours", "users"])
+@pytest.mark.parametrize(
+    "traffic", ["istio", 'gateway_api { hosts ["shop.example.com"]; gateway_refs [{ name: "web" }] }']
+)
 def test_the_primary_and_the_routes_are_those_of_the_interpreter_in_a_cluster(
-    service: str, more: tuple[Manifest, ...]
+    service: str, more: tuple[Manifest, ...], traffic: str
 ) -> None:
     given = objects(deployment(), SETTINGS, KEYS, *more)
-    policy = compiled(("service { port 80 }", service))
+    policy = compiled(("service { port 80 }", service), ("traffic istio", f"traffic {traffic}"))
     subject = Subject(policy, cast(Caches, Known(given)))
     snapshot = subject.snapshot()
     assert snapshot is not None
@@ -146,7 +150,7 @@ def test_the_primary_and_the_routes_are_those_of_the_interpreter_in_a_cluster(
     assert [change.manifest["spec"] for change in routes if isinstance(change, Apply)] == [
         change.manifest["spec"]
         for change in rendered.changes
-        if isinstance(change, Apply) and change.manifest["apiVersion"].startswith("networking.istio.io")
+        if isinstance(change, Apply) and change.manifest["apiVersion"].startswith(ROUTES)
     ]
 
 
