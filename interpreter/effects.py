@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from interpreter.frozen import changed
+from interpreter.phases import AT_REST
 from interpreter.routing import reduced
 from interpreter.state import Action, Desired, Routing, State, Step
 
@@ -67,5 +68,15 @@ def effects(previous: State, step: Step, seen: Routing | None) -> tuple[Effect, 
 
 
 def _differs(previous: State, state: State) -> bool:
-    """Whether anything but the time has changed: the passing of time alone is not worth a write."""
-    return changed(state, clock_ms=previous.clock_ms, wall_ms=previous.wall_ms) != previous
+    """Whether anything has changed that is worth a write.
+
+    The passing of time alone is not. Nor is, while a run is under way, that something has been sent: it is noted with
+    the next write, and a crash before that repeats it, once, as a crash before any other note would.
+    """
+    now = changed(state, clock_ms=previous.clock_ms, wall_ms=previous.wall_ms)
+    if now == previous:
+        return False
+    if state.phase in AT_REST or len(now.outbox) >= len(previous.outbox):
+        return True
+    sent_only = all(action in previous.outbox for action in now.outbox)
+    return not sent_only or changed(now, outbox=previous.outbox) != previous
