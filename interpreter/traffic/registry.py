@@ -15,6 +15,7 @@ PROVIDERS: Mapping[str, str] = {
     "istio": "interpreter.traffic.istio:Istio",
     "kubernetes": "interpreter.traffic.kubernetes_services:KubernetesServices",
     "nginx": "interpreter.traffic.nginx:Nginx",
+    "skipper": "interpreter.traffic.skipper:Skipper",
 }
 """By the name that the language has for it (`dsl.capabilities.PROVIDERS`): the module and the class in it, which is
 made without arguments."""

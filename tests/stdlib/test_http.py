@@ -28,7 +28,7 @@ SETTINGS = {
 }
 ISTIO = 'reporter="destination",destination_workload_namespace="my-shop",destination_workload="{}"'
 PODS = {"canary": "web-[0-9a-z]{1,10}-[0-9a-z]{5}", "primary": "web-primary-[0-9a-z]{1,10}-[0-9a-z]{5}"}
-SKIPPER = 'route=~"kube(ew)?_my_shop__web_canary__.*__web_svc_{}(_[0-9]+)?"'
+SKIPPER = 'route=~"kube(ew)?_my_shop__web_canary(_match)?__.*__web_svc_{}(_[0-9]+)?"'
 WORKLOADS = {"canary": "web", "primary": "web-primary"}
 NGINX = {"canary": ".+", "primary": ""}
 

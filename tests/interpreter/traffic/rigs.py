@@ -255,6 +255,25 @@ def _nginx_default_backend(namespace: str) -> Rig:
     return Rig(place, PROVIDERS["nginx"], (users,), goldens=FEW, edits=False)
 
 
+def _skipper(namespace: str) -> Rig:
+    users = _ingress(namespace, _INGRESS, _ISSUER)
+    return Rig(site(namespace, "skipper", {"ingress": "shop"}), PROVIDERS["skipper"], (users,), edits=False)
+
+
+def _skipper_annotated(namespace: str) -> Rig:
+    """An Ingress with predicates, filters and routes for Skipper of the user's own."""
+    annotations = {
+        "zalando.org/skipper-predicate": 'Method("GET")',
+        "zalando.org/skipper-filter": 'consecutiveBreaker(15) -> setResponseHeader("X-By", "shop")',
+        "zalando.org/skipper-routes": 'gone: Path("/gone") && Weight(1000) -> status(410) -> <shunt>;',
+        "zalando.org/skipper-loadbalancer": "consistentHash",
+        "zalando.org/backend-weights": '{"podinfo": 1}',
+    }
+    users = _ingress(namespace, _INGRESS, annotations)
+    place = site(namespace, "skipper", {"ingress": "shop", "ingress_class": "skipper"})
+    return Rig(place, PROVIDERS["skipper"], (users,), goldens=FEW, edits=False)
+
+
 # --- plain Services -------------------------------------------------------------------------------------------------
 
 
@@ -427,5 +446,7 @@ RIGS: Mapping[str, Callable[[str], Rig]] = {
     "kubernetes": _kubernetes,
     "nginx": _nginx,
     "nginx-default-backend": _nginx_default_backend,
+    "skipper": _skipper,
+    "skipper-annotated": _skipper_annotated,
 }
 """By name, for a namespace. The first part of a name is the provider's."""
