@@ -87,6 +87,11 @@ class ControlPlane:
                 role["metadata"]["ownerReferences"] = binding["metadata"]["ownerReferences"] = owned
             self.api.apply(f"{prefix}{kind.lower()}s/{called}", role)
             self.api.apply(f"{prefix}{kind.lower()}bindings/{called}", binding)
+        return self.kubeconfig_of(namespace, name)
+
+    def kubeconfig_of(self, namespace: str, name: str) -> Path:
+        """Of a service account that there is, with a token that lasts an hour."""
+        inside = f"/api/v1/namespaces/{namespace}"
         asked = {"spec": {"expirationSeconds": 3600}}
         token = self.api.call("POST", f"{inside}/serviceaccounts/{name}/token", asked)["status"]["token"]
         path = self._folder / f"{namespace}-{name}.kubeconfig"

@@ -15,6 +15,7 @@ pod template or added to the living pod, make it do otherwise:
   kwok.test/fail: NotReady           it runs, and its readiness probe fails
   kwok.test/fail: Failed             it has ended, in phase Failed (for a pod of a Job too)
   kwok.test/ready-after: 2s          it is Ready only after this time
+  kwok.test/gone-after: 2s           once deleted, it is terminating for this time
 
 With the annotation gone it is Ready again (but one that has Failed stays so). A pod of a Job succeeds. What needs no
 play is real: a pod that asks for more than a node has (32 CPUs, 64Gi, 500 pods), or for a node that there is not, is
@@ -34,6 +35,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,6 +48,8 @@ MANAGER, SCHEDULER, KWOK = "kube-controller-manager", "kube-scheduler", "kwok"
 NEEDED = (ETCD, API_SERVER)
 WORKERS = (MANAGER, SCHEDULER, KWOK)
 NODES = ("node-a", "node-b")
+PODS = IPv4Network("10.32.0.0/16")
+"""Where KWOK takes the addresses of pods from. They lead nowhere, unless somebody makes them (`tests.e2e.network`)."""
 ADMIN = "admin"
 PATIENCE_S = 90.0
 MOST_STARTS = 3
@@ -236,7 +240,7 @@ def _start_workers(run: _Run, tokens: Mapping[str, str], programs: tuple[str, ..
             "--manage-all-nodes",
             "--node-lease-duration-seconds=0",
             "--node-ip=127.0.0.1",
-            "--cidr=10.32.0.0/16",
+            f"--cidr={PODS}",
         )
     with Api(run.layout.kubeconfig) as api:
         if KWOK in programs:

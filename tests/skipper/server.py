@@ -27,16 +27,16 @@ MOST_STARTS = 3
 
 
 class RealSkipper:
-    """`url` is where it listens for traffic."""
+    """`url` is where it listens for traffic; at `support` it has /routes and /metrics."""
 
     def __init__(self, url: str, support: str) -> None:
         self.url = url
-        self._support = support
+        self.support = support
 
     def routes(self) -> str:
         """What it routes by now, in its own language (eskip)."""
         with httpx.Client(trust_env=False, timeout=10) as client:
-            return client.get(f"{self._support}/routes").raise_for_status().text
+            return client.get(f"{self.support}/routes").raise_for_status().text
 
     def until(self, holds: Callable[[str], object]) -> str:
         """The routes, once `holds` is true of them. Raises AssertionError."""
@@ -57,8 +57,8 @@ def binary(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 @contextmanager
-def running(program: Path, folder: Path, kubeconfig: Path, namespace: str) -> Iterator[RealSkipper]:
-    """Started, with its first routes loaded, and killed at the end, even if we are killed first.
+def running(program: Path, folder: Path, kubeconfig: Path, namespace: str, *flags: str) -> Iterator[RealSkipper]:
+    """Started, with its first routes loaded, and killed at the end, even if we are killed first. Flags given here win.
 
     `kubeconfig` has a token, of somebody who may list RouteGroups, Ingresses, Services, EndpointSlices and Secrets.
     """
@@ -74,6 +74,7 @@ def running(program: Path, folder: Path, kubeconfig: Path, namespace: str) -> It
                 *("-kubernetes", f"-kubernetes-url={api.server}", f"-kubernetes-token-file={folder}/token"),
                 *(f"-kubernetes-namespace={namespace}", "-enable-kubernetes-endpointslices"),
                 *("-kubernetes-https-redirect=false", "-wait-first-route-load", "-source-poll-timeout=100"),
+                *flags,
             )
             if _is_ready(made, stack.enter_context(_process(command, folder))):
                 yield made
