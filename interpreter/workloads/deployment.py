@@ -11,6 +11,7 @@ from typing import Any
 
 from dsl.ir import Program
 from interpreter.durations import duration
+from interpreter.masking import mask
 from interpreter.objects import Change, Edit, Manifest
 from interpreter.state import Readiness
 from interpreter.workloads import progress
@@ -23,6 +24,7 @@ from interpreter.workloads.kind import Snapshot
 from interpreter.workloads.metadata import PLAIN, Naming
 from interpreter.workloads.revision import cleaned
 
+_MOST = 200
 _COPIED = ("progressDeadlineSeconds", "minReadySeconds", "revisionHistoryLimit", "strategy")
 
 
@@ -59,7 +61,7 @@ class DeploymentKind:
             return Readiness(False, _of(rolling, "it made no progress within its deadline"), failed=True)
         updated, available = progress.count(workload, "updatedReplicas"), progress.count(workload, "availableReplicas")
         if updated < wanted:
-            return progress.behind(updated, wanted, "updated")
+            return Readiness(False, progress.behind(updated, wanted, "updated").reason + _refused(workload))
         old = progress.count(workload, "replicas") - updated
         if old > 0:
             return Readiness(False, f"{old} old pod{'s are' if old > 1 else ' is'} still there")
@@ -97,6 +99,15 @@ def _overdue(workload: Manifest, deadline_ms: int, now_ms: int) -> bool:
     moments = [progress.instant(each.get("lastUpdateTime")) for each in (available, rolling)]
     known = [moment for moment in moments if moment is not None]
     return bool(known) and max(known) + deadline_ms <= now_ms
+
+
+def _refused(workload: Manifest) -> str:
+    """Why no pod could be made: a quota, an admission webhook. The name of the pod, new with each try, is left out."""
+    failure = progress.condition(workload, "ReplicaFailure")
+    if failure is None or failure.get("status") != "True":
+        return ""
+    said = mask(str(failure.get("message") or failure.get("reason") or "no pod can be made"))
+    return f": {said.rpartition(' is forbidden: ')[2][:_MOST]}"
 
 
 def _of(condition: Any, otherwise: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.interpreter.cluster.history import History, history
-from tests.interpreter.cluster.life import Life, canary_weight, deployment, life, service
+from tests.interpreter.cluster.life import Life, canary_weight, life, service
 
 POLICY = """
     rollout web in NAMESPACE {

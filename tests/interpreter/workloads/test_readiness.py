@@ -40,6 +40,10 @@ def unavailable(seconds_ago: int) -> dict[str, str]:
     }
 
 
+def refused(said: str) -> dict[str, str]:
+    return {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": said}
+
+
 UP = {**SEEN, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}
 
 
@@ -49,6 +53,10 @@ UP = {**SEEN, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}
         ({}, "has not seen the latest change"),
         ({**UP, "observedGeneration": 0}, "has not seen the latest change"),
         ({**UP, "updatedReplicas": 2}, "2 of 3 pods are updated"),
+        (
+            {**UP, "updatedReplicas": 2, "conditions": [refused('pods "a-5d-x7" is forbidden: exceeded quota: room')]},
+            "2 of 3 pods are updated: exceeded quota: room",
+        ),
         ({**UP, "replicas": 5}, "2 old pods are still there"),
         ({**UP, "replicas": 4}, "1 old pod is still there"),
         ({**UP, "availableReplicas": 2}, "2 of 3 pods are available"),
