@@ -182,6 +182,34 @@ def test_an_original_that_cannot_be_read_is_no_reason_to_fail() -> None:
     assert virtual_service(made.objects) == manifest("test", API, "VirtualService", "podinfo", _FLAGGERS)
 
 
+def test_the_users_newer_form_is_what_goes_back() -> None:
+    rig = RIGS["istio-taken-over"]("test")
+    made = cluster(rig.site, weight(20), *rig.given)
+    newer = deepcopy(rig.given[0]["spec"])
+    newer["http"][0]["timeout"] = "9s"
+    virtual_service(made.objects)["spec"] = newer
+    assert ISTIO.read(rig.site, made.objects) is None
+    made.do(ISTIO.render(rig.site, weight(20), made.objects))
+    assert ISTIO.read(rig.site, made.objects) == weight(20)
+    made.do(ISTIO.release(rig.site, made.objects))
+    assert virtual_service(made.objects) == {**rig.given[0], "spec": newer}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "wanted"),
+    [
+        ([], ["podinfo"]),
+        (["shop.example.com"], ["shop.example.com", "podinfo"]),
+        (["*.example.com"], ["*.example.com", "podinfo"]),
+        (["*"], ["*"]),
+        (["podinfo", "b"], ["podinfo", "b"]),
+    ],
+)
+def test_the_apex_is_a_host_unless_every_host_is(hosts: list[str], wanted: list[str]) -> None:
+    made = cluster(site("test", "istio", {"hosts": hosts}), HOME)
+    assert virtual_service(made.objects)["spec"]["hosts"] == wanted
+
+
 # --- reading what others wrote --------------------------------------------------------------------------------------
 
 
