@@ -13,11 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
 from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException, load_kube_config
 from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 
 from interpreter.cluster.api import TIMEOUT_S, Api
+from interpreter.masking import mask
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 TOKEN_S = 60.0
@@ -104,8 +106,9 @@ async def _from_files(configuration: Any, files: str, context: str | None) -> tu
     try:
         load: Any = load_kube_config
         loader = await load(files, context, configuration, persist_config=False)
-    except (ConfigException, OSError, ValueError, TypeError, AttributeError) as trouble:
-        raise ConnectionConfigError(f"the kubeconfig {files} cannot be used: {trouble}") from trouble
+    except (ConfigException, yaml.YAMLError, OSError, ValueError, TypeError, AttributeError) as trouble:
+        why = mask(" ".join(str(trouble).split()))
+        raise ConnectionConfigError(f"the kubeconfig {files} cannot be used: {why}") from trouble
     chosen = loader.current_context["context"]
     user = _user(loader)
     if "exec" in user and not configuration.api_key and not configuration.cert_file:
