@@ -43,6 +43,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("no iterations", canary({**STEPS, "iterations": 0}), "spec.analysis.iterations", "never be promoted"),
     ("no weights", canary({**STEPS, "stepWeights": []}), "spec.analysis.stepWeights", "never get any traffic"),
     ("weights that fall", canary({**STEPS, "stepWeights": [20, 10]}), "spec.analysis.stepWeights[1]", "let them rise"),
+    ("weights that stay", canary({**STEPS, "stepWeights": [5, 5]}), "spec.analysis.stepWeights[1]", "let them rise"),
     ("half a percent", canary({"stepWeight": 0.5}), "spec.analysis.stepWeight", "a whole number is needed"),
     ("no interval", canary({"interval": None}), "spec.analysis.interval", "is required"),
     ("an interval that is none", canary({"interval": "1 minute"}), "spec.analysis.interval", "no duration"),
