@@ -169,8 +169,8 @@ def test_in_whatever_order_answers_arrive_the_end_is_the_truth_and_nothing_goes_
                 told.store.put(one)
         else:
             told.event(*events.pop(0))
-        version = told.version
-        assert version is None or version >= seen
-        seen = max(seen, version or 0)
+        held = told.version
+        assert held is None or held >= seen
+        seen = max(seen, held or 0)
     kind, last, _ = history[-1]
     assert told.version == (None if kind == "DELETED" else last["version"])
