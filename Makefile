@@ -29,6 +29,10 @@ setup: $(READY) ## make the environment in .venv
 demo: $(READY) ## a good and a bad revision under load, on this machine, in a minute
 	$(BIN)/python -m rollway demo
 
+.PHONY: demo-cluster
+demo-cluster: $(READY) ## the same in a cluster on this machine, in two minutes (ten more the first time)
+	@$(BIN)/python -m tests.e2e.demo
+
 .PHONY: prometheus
 prometheus: ## find the Prometheus that tests run against, or fetch one
 	@./tests/prometheus/fetch
