@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
-from interpreter.cluster.api import Api, ApiError, Unreachable
+from interpreter.cluster.api import Api, ApiError, NotServed, Unreachable
 from interpreter.cluster.discovery import Discovery, Kind
 from interpreter.cluster.informer import Informer
 from interpreter.cluster.store import OnChange
@@ -80,7 +80,7 @@ class Caches:
         """As `get`, but an object of a kind that is not watched, or not served, does not exist."""
         try:
             return self.get(ref)
-        except (LookupError, ApiError):
+        except (LookupError, NotServed):
             return None
 
     def select(
@@ -128,6 +128,16 @@ class Caches:
             for place, informer in self._informers.items()
             if informer.trouble is not None
         }
+
+    @property
+    def blind(self) -> str | None:
+        """What is served and yet cannot be watched, in a line; None if all can."""
+        told = [
+            f"{informer.kind}: {informer.trouble}"
+            for informer in self._informers.values()
+            if informer.trouble is not None and not isinstance(informer.error, NotServed)
+        ]
+        return "; ".join(told) or None
 
     @property
     def sizes(self) -> dict[str, int]:

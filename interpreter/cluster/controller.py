@@ -52,11 +52,12 @@ class Controller:
         self._api = api
         self._settings = settings
         self._registry = CollectorRegistry()
-        self._unready: str | None = "starting"
+        self._begun = False
+        self._working: Term | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`. Raises `ApiError` if the API server does not let us begin, `OSError` for the port."""
-        health = Health(self._registry, alive={}, ready={"controller": lambda: self._unready})
+        health = Health(self._registry, alive={}, ready={"controller": self._unready})
         port = await health.start(self._settings.port, self._settings.host)
         log.info("health and metrics are served", port=port)
         working = asyncio.create_task(self._elected() if self._settings.elect else self._term(self._api))
@@ -77,10 +78,11 @@ class Controller:
         settings = self._settings
         leader = Leader(self._api, settings.lease_namespace, LEASE, settings.identity)
         api = self._api.gated(leader.held)
-        self._unready = None
+        self._begun = True
         await leader.run(lambda: self._term(api), self._idle)
 
     async def _idle(self) -> None:
+        self._working = None
         log.info("the term has ended")
 
     async def _term(self, api: Api) -> None:
@@ -96,7 +98,14 @@ class Controller:
             clock=settings.clock,
             boundary=settings.boundary,
         )
+        self._working = term
         await term.run(self._at_work)
 
     def _at_work(self) -> None:
-        self._unready = None
+        self._begun = True
+
+    def _unready(self) -> str | None:
+        """What keeps us from working; one that waits for the lease is ready to."""
+        if not self._begun:
+            return "starting"
+        return self._working.blind if self._working is not None else None

@@ -21,7 +21,7 @@ from interpreter.cluster.api import Api
 from interpreter.cluster.caches import Caches
 from interpreter.cluster.clock import Clock
 from interpreter.cluster.credentials import Credentials
-from interpreter.cluster.errors import ApiError, Conflict, NotServed
+from interpreter.cluster.errors import ApiError, Conflict, NotLeader, NotServed
 from interpreter.cluster.events import Recorder
 from interpreter.cluster.lines import KIND as ALERTS
 from interpreter.cluster.lines import Lines
@@ -74,6 +74,11 @@ class Term:
         self._flagger = flagger
         self._many = workers
         self._actors: dict[Ref, Actor] = {}
+
+    @property
+    def blind(self) -> str | None:
+        """What cannot be watched and should be."""
+        return self._caches.blind
 
     async def run(self, at_work: Callable[[], None]) -> None:
         """Work until cancelled; `at_work` is called when everything is known. Raises `ApiError` for what may not be
@@ -157,6 +162,8 @@ class Term:
             log.info("somebody else has written; looking again", why=str(conflict))
             await actor.close()
             self._queue.retry(key)
+        except NotLeader as held_back:
+            log.info("not the leader any more; the next one goes on", why=str(held_back))
         except (ApiError, TrafficError, WorkloadError, Stuck) as error:
             await self._trouble(key, actor, error)
         except Exception as error:
@@ -173,7 +180,7 @@ class Term:
         self._queue.retry(key)
         try:
             await actor.trouble(error)
-        except ApiError as other:
+        except (ApiError, NotLeader) as other:
             log.warning("its trouble could not be shown", why=str(other))
 
     def _come_back(self, key: Ref, wake: Instant | None) -> None:
