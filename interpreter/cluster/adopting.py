@@ -14,7 +14,7 @@ import asyncio
 import structlog
 
 from interpreter.cluster import names
-from interpreter.cluster.errors import ApiError
+from interpreter.cluster.errors import ApiError, NotLeader
 from interpreter.cluster.owner import ROLLOUT
 from interpreter.cluster.parts import Parts
 from interpreter.cluster.policy import CLUSTER_LIBRARY, LIBRARY
@@ -60,6 +60,8 @@ class Adopting:
             except ApiError as error:
                 self._log.warning("a workload could not be taken on", workload=str(ref), why=str(error))
                 self._queue.retry(ref)
+            except NotLeader:
+                return
             finally:
                 self._queue.done(ref)
 
