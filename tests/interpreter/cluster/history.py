@@ -58,8 +58,14 @@ class History:
     def behind(self, service: str) -> list[int]:
         """How many ready pods a Service selected, at each moment since it was there, each once in a row."""
         ref = Ref("v1", "Service", self.namespace, service)
-        counts = (_selected(world, world[ref]) for world in self.worlds() if ref in world)
+        counts = (self.ready(world, world[ref]) for world in self.worlds() if ref in world)
         return [one for one, _ in groupby(counts)]
+
+    def ready(self, world: World, service: Manifest) -> int:
+        """How many ready pods a Service selects."""
+        selector = service["spec"].get("selector") or {}
+        pods = [one for ref, one in world.items() if ref.kind == "Pod" and _is_ready(one)]
+        return sum(all(_label(pod, key) == value for key, value in selector.items()) for pod in pods)
 
     def endpoints(self, service: str) -> list[int]:
         """How many endpoints a data plane was told that are ready, from the first moment on that there was one."""
@@ -98,12 +104,6 @@ async def _follow(life: Life, kind: tuple[str, str], version: str, found: Histor
         if event != "BOOKMARK":
             found.note(event, manifest)
     raise AssertionError("the watch has ended")
-
-
-def _selected(world: World, service: Manifest) -> int:
-    selector = service["spec"].get("selector") or {}
-    pods = [one for ref, one in world.items() if ref.kind == "Pod" and _is_ready(one)]
-    return sum(all(_label(pod, key) == value for key, value in selector.items()) for pod in pods)
 
 
 def _label(manifest: Manifest, label: str) -> str | None:

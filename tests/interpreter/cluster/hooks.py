@@ -6,7 +6,7 @@ Every path is a hook of its own. A hook accepts unless it is shut, and what it w
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
 from aiohttp import web
@@ -26,6 +26,8 @@ class Hooks:
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.shut: set[str] = set()
+        self.refuse: Callable[[Call], bool] = lambda call: False
+        """Whether a call is refused of which `shut` does not say so."""
         self.port = 0
 
     def url(self, hook: str) -> str:
@@ -48,8 +50,9 @@ class Hooks:
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         hook = request.path.strip("/")
-        self.calls.append(Call(hook, request.headers.get("Idempotency-Key", ""), await request.json()))
-        if hook in self.shut:
+        call = Call(hook, request.headers.get("Idempotency-Key", ""), await request.json())
+        self.calls.append(call)
+        if hook in self.shut or self.refuse(call):
             return web.Response(status=403, text="not yet")
         return web.Response(text="fine")
 
