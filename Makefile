@@ -52,7 +52,7 @@ test: $(READY) ## all tests
 	@if found=$$($(BIN)/python -m tests.controlplane.fetch); then \
 	echo "tests run against $$("$$found/kube-apiserver" --version) in $$found"; \
 	else echo "tests that need a control plane fail in CI, and are left out elsewhere"; fi
-	@if found=$$($(BIN)/python -m tests.skipper.fetch); then "$$found" -version | sed 's/^/tests run against /; s/ (commit: )//'; \
+	@if found=$$($(BIN)/python -m tests.skipper.fetch); then "$$found" -version | sed 's/^/tests run against /'; \
 	else echo "tests that need a Skipper fail in CI, and are left out elsewhere"; fi
 	$(BIN)/pytest -q -n 2
 

@@ -115,6 +115,7 @@ def say(text: str) -> None:
 def _build(go: Path, recipe: Recipe, package: str, target: Path) -> None:
     say(f"building {target.name} ({package})")
     environment = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off", "CGO_ENABLED": "0"}
+    environment.pop("GOROOT", None)  # another Go's; each knows its own
     command = (
         *(str(go), "build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-p", "2"),
         *(*recipe.flags, "-o", str(target), package),

@@ -68,10 +68,10 @@ def test_traffic_goes_where_the_route_group_says(control_plane: ControlPlane, na
             skipper.until(lambda routes: one in routes)
             assert answers() == {"one"}
             control_plane.api.apply(path, shares(50))
-            skipper.until(lambda routes: "TrafficSegment" in routes or "Traffic(" in routes)
+            skipper.until(lambda routes: "Traffic(0.5)" in routes)
             assert answers() == {"one", "two"}
             control_plane.api.apply(path, shares(0))
-            skipper.until(lambda routes: one not in routes)
+            skipper.until(lambda routes: "Traffic(0)" in routes)
             assert answers() == {"two"}
 
 
