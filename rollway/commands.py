@@ -46,6 +46,9 @@ COMMANDS: dict[str, Row] = {
     "install": Row(
         "rollway.install", "Print what a cluster needs: definitions, rights, the controller.", STEER, quick=True
     ),
+    "controller": Row(
+        "rollway.controller", "Carry out the rollouts of a cluster: the interpreter, as a process.", STEER
+    ),
     "explain": Row("rollway.explain", "Explain a code, with an example before and after.", LOOK_UP, quick=True),
     "schema": Row("rollway.schema", "Print the JSON Schema of a Program.", LOOK_UP, quick=True),
     "version": Row("rollway.version", "Print the version.", LOOK_UP, quick=True),
