@@ -203,7 +203,7 @@ PROVIDERS: Mapping[str, Capability] = {
     ),
     "nginx": Capability(
         "ingress-nginx",
-        header=frozenset({"==", "=~", "^="}),
+        header=EVERY_OPERATOR,
         cookie=frozenset({"=="}),
         several=True,
         one_of_each=True,

@@ -51,7 +51,7 @@ def split(kind: RouteKind, site: Site, rule: Mapping[str, Any], routing: Routing
     if cookies.canary is not None:
         rules += _all_to(kind, bound_canary, rule, _holders(cookies.canary))
     if routing.matches:
-        rules += _all_to(kind, bound_canary, rule, routing.matches)
+        rules += _all_to(kind, bound_canary, rule, _before_holders(routing.matches, cookies.primary))
     if cookies.primary is not None:
         rules += _all_to(kind, primary, _with_filters(rule, copies), _holders(cookies.primary))
     weighted = _with_filters(rule, copies)
@@ -145,6 +145,19 @@ def _backends(rule: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 def _holders(binding: Binding) -> tuple[tuple[MatchTest, ...], ...]:
     return ((MatchTest("cookie", binding.name, "==", binding.value),),)
+
+
+def _before_holders(
+    alternatives: Sequence[tuple[MatchTest, ...]], primary: Binding | None
+) -> list[tuple[MatchTest, ...]]:
+    """Of two rules a Gateway prefers the one that tests more headers, whatever their order and however many parameters
+    they test. The rule for holders of the primary's cookie tests one: an alternative that tests none is said once more
+    for those holders, so that it comes first for them too."""
+    made = list(alternatives)
+    if primary is not None:
+        (holder,) = _holders(primary)
+        made += [(*tests, *holder) for tests in alternatives if all(test.kind == "query" for test in tests)]
+    return made
 
 
 def _with_filters(rule: Mapping[str, Any], filters: Sequence[Manifest]) -> Manifest:
