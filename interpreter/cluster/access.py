@@ -76,7 +76,9 @@ _OURS = (
     Rule(GROUP, ("rolloutruns",), (*READ, "create", "delete"), "to keep what was decided, up to a limit"),
     Rule(GROUP, ("rolloutruns/status",), ("update",), "to keep the state of a run"),
     Rule(GROUP, ("rolloutlibraries", "metrictemplates", "alertproviders"), READ, "to read what policies name"),
+    Rule(GROUP, ("rolloutlibraries/status",), ("patch",), "to show what is wrong with them"),
     Rule(GROUP, ("clusterrolloutlibraries",), READ, "to read what policies name", cluster=True),
+    Rule(GROUP, ("clusterrolloutlibraries/status",), ("patch",), "to show what is wrong with them", cluster=True),
     Rule("apiextensions.k8s.io", ("customresourcedefinitions",), READ, "to know what is installed", cluster=True),
 )
 

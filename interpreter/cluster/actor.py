@@ -18,6 +18,7 @@ from interpreter.cluster import names, steering
 from interpreter.cluster.applier import Applier
 from interpreter.cluster.arranging import Arranging
 from interpreter.cluster.diagnosing import Diagnosing
+from interpreter.cluster.libraries import guardrails
 from interpreter.cluster.owner import API_VERSIONS, CANARY, Owner
 from interpreter.cluster.parts import Parts
 from interpreter.cluster.policy import Policy, policy_of
@@ -28,7 +29,7 @@ from interpreter.cluster.runtime import ClusterRuntime
 from interpreter.cluster.subject import Subject, custom_resource
 from interpreter.cluster.takeover import takeover
 from interpreter.driver import Driver
-from interpreter.objects import Ref
+from interpreter.objects import Manifest, Ref
 from interpreter.phases import AT_REST
 from interpreter.state import Instant, Phase, Stage, State, Step
 
@@ -110,17 +111,27 @@ class Actor:
 
     async def _policy_of(self, owner: Owner) -> Policy:
         """Read and compile, unless nothing that it was read from has changed."""
-        versions = tuple(self._version(ref) for ref in self._policy.sources)
-        now = (owner.uid, owner.generation, *versions)
-        if now != self._read_at:
-            self._policy = await policy_of(owner, self._parts.api.get, self._parts.default_provider)
+        binding = guardrails(self._parts.caches)
+        if self._read_from(owner, binding) != self._read_at:
+            self._policy = await policy_of(owner, self._read, self._parts.default_provider, binding)
             await self._listen(self._policy.sources)
-            versions = tuple(self._version(ref) for ref in self._policy.sources)
-            self._read_at = (owner.uid, owner.generation, *versions)
+            self._read_at = self._read_from(owner, binding)
         return self._policy
 
+    async def _read(self, ref: Ref) -> Manifest | None:
+        """An object with all its data. What belongs to the whole cluster is out of sight in one namespace."""
+        return await self._parts.api.get(ref) if self._in_sight(ref) else None
+
+    def _in_sight(self, ref: Ref) -> bool:
+        return bool(ref.namespace) or self._parts.caches.namespace is None
+
+    def _read_from(self, owner: Owner, binding: tuple[Ref, ...]) -> tuple[object, ...]:
+        """What a policy depends on, as it is now."""
+        versions = tuple(self._version(ref) for ref in self._policy.sources)
+        return owner.uid, owner.generation, binding, versions
+
     def _version(self, ref: Ref) -> object:
-        found = self._parts.caches.get(ref)
+        found = self._parts.caches.find(ref)
         return None if found is None else found["metadata"].get("resourceVersion")
 
     # --- the driver ---------------------------------------------------------------------------------------------
@@ -215,7 +226,8 @@ class Actor:
     async def _listen(self, refs: tuple[Ref, ...]) -> None:
         """Have informers for these, and be woken when one of them changes."""
         caches = self._parts.caches
-        for api_version, kind, namespace in sorted({(ref.api_version, ref.kind, ref.namespace) for ref in refs}):
+        seen = {(ref.api_version, ref.kind, ref.namespace) for ref in refs if self._in_sight(ref)}
+        for api_version, kind, namespace in sorted(seen):
             await caches.ensure(api_version, kind, namespace)
         interest = (self.ref, *self._policy.sources, *refs)
         if self._driver is not None:
@@ -247,7 +259,8 @@ class Actor:
             await Releasing(subject, owner, self._applier(owner, subject), parts).release()
         kept = [one for one in owner.finalizers if one not in _OURS]
         if kept != owner.finalizers:
-            parts.caches.put(await parts.api.patch(owner.ref, {"metadata": {"finalizers": kept}}))
+            await parts.api.patch(owner.ref, {"metadata": {"finalizers": kept}})
+            parts.caches.remove(owner.ref, owner.uid)  # as far as we are concerned: nothing is left to do for it
         await self.close()
 
     def _applier(self, owner: Owner, subject: Subject) -> Applier:

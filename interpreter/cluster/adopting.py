@@ -3,22 +3,17 @@
 `rollway.dev/policy: NAME` on a Deployment, DaemonSet or StatefulSet means: as the `RolloutLibrary` NAME of its
 namespace says, or the `ClusterRolloutLibrary` NAME if the value is `cluster/NAME`. A `Rollout` of the workload's name
 is kept for it, with the library lent to it; what follows is as for any Rollout. Taking the annotation off deletes the
-Rollout.
-Workloads without the annotation are left alone, and so is a Rollout of that name that somebody else made.
+Rollout, and so does deleting the workload. Workloads without the annotation are left alone, and so is a Rollout of that
+name that somebody else made.
 """
 
 from __future__ import annotations
 
-import asyncio
-
-import structlog
-
 from interpreter.cluster import names
-from interpreter.cluster.errors import ApiError, NotLeader
+from interpreter.cluster.chores import Chore
 from interpreter.cluster.owner import ROLLOUT
 from interpreter.cluster.parts import Parts
 from interpreter.cluster.policy import CLUSTER_LIBRARY, LIBRARY
-from interpreter.cluster.queue import WorkQueue
 from interpreter.objects import Manifest, Ref
 
 KINDS = (("apps/v1", "Deployment"), ("apps/v1", "DaemonSet"), ("apps/v1", "StatefulSet"))
@@ -27,58 +22,35 @@ ADOPTED = f"{names.GROUP}/adopted"
 _CLUSTER = "cluster/"
 
 
-class Adopting:
-    """Keeps Rollouts for the workloads that ask for it."""
+class Adopting(Chore):
+    """Keeps Rollouts for the workloads that ask for it. Rollouts must be known when it begins."""
 
     def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._queue: WorkQueue[Ref] = WorkQueue()
-        self._task: asyncio.Task[None] | None = None
-        self._log = structlog.get_logger()
+        super().__init__(parts, KINDS)
 
     async def begin(self) -> None:
-        """Listen to workloads. Raises `ApiError` if they may not be listed."""
-        for api_version, kind in KINDS:
-            await self._parts.caches.ensure(api_version, kind)
-            self._parts.caches.listen(api_version, kind, self._changed)
-        self._task = asyncio.create_task(self._work())
+        """See to workloads, and to those that are gone, or ask no more, since we last looked."""
+        await super().begin()
+        for rollout in self.parts.caches.select(names.API_VERSION, ROLLOUT):
+            kind = (rollout["metadata"].get("labels") or {}).get(ADOPTED)
+            if kind is not None:
+                self.add(Ref("apps/v1", kind, rollout["metadata"]["namespace"], rollout["metadata"]["name"]))
 
-    async def close(self) -> None:
-        self._queue.close()
-        if self._task is not None:
-            await asyncio.gather(self._task, return_exceptions=True)
+    def cares(self, old: Manifest | None, new: Manifest | None) -> bool:
+        return _asked(old) != _asked(new)
 
-    def _changed(self, ref: Ref, old: Manifest | None, new: Manifest | None) -> None:
-        if _asked(old) != _asked(new):
-            self._queue.add(ref)
-
-    async def _work(self) -> None:
-        while (ref := await self._queue.get()) is not None:
-            try:
-                await self._see_to(ref)
-                self._queue.forget(ref)
-            except ApiError as error:
-                self._log.warning("a workload could not be taken on", workload=str(ref), why=str(error))
-                self._queue.retry(ref)
-            except NotLeader:
-                return
-            finally:
-                self._queue.done(ref)
-
-    async def _see_to(self, ref: Ref) -> None:
-        workload = self._parts.caches.get(ref)
-        kept = self._parts.caches.get(_rollout_ref(ref))
-        asked = _asked(workload)
+    async def see_to(self, ref: Ref) -> None:
+        caches, api = self.parts.caches, self.parts.api
+        workload, kept, asked = caches.get(ref), caches.get(_rollout_ref(ref)), _asked(caches.get(ref))
         ours = kept is not None and _made_for(kept, ref)
         if workload is None or asked is None:
             if kept is not None and ours:
-                await self._parts.api.delete(_rollout_ref(ref), uid=kept["metadata"]["uid"])
-            return
-        if kept is not None and not ours:
+                await api.delete(_rollout_ref(ref), uid=kept["metadata"]["uid"])
+        elif kept is not None and not ours:
             said = f"the annotation {names.POLICY} asks for a rollout, but there is a Rollout `{ref.name}` already"
-            self._parts.recorder.record(workload, "NotAdopted", said, type="Warning")
-            return
-        self._parts.caches.put(await self._parts.api.apply(_rollout(ref, asked)))
+            self.parts.recorder.record(workload, "NotAdopted", said, type="Warning")
+        else:
+            caches.put(await api.apply(_rollout(ref, asked)))
 
 
 def _asked(workload: Manifest | None) -> str | None:

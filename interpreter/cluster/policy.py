@@ -3,13 +3,17 @@
 What cannot be compiled is a list of sentences with places, shown in the object's status and in an event; a rollout that
 is under way goes on with the Program that it began with.
 
+`import "library/NAME"` is the RolloutLibrary NAME of the namespace, else the ClusterRolloutLibrary of that name;
+`import "cluster/NAME"` is the latter.
+
 A library's policy can be lent to a workload (`spec.targetRef`, or the annotation on the workload): the rollout's name
 and target in its text are replaced before it is compiled, so that what is wrong is still said of lines of that text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from dsl.compilation import Compilation
@@ -26,6 +30,7 @@ from interpreter.workloads.registry import BUILT_IN
 
 KEY = "policy.rollout"
 LIBRARY, CLUSTER_LIBRARY = "RolloutLibrary", "ClusterRolloutLibrary"
+_OWN, _CLUSTER = "library/", "cluster/"
 _MOST_SHOWN = 5
 
 Read = Callable[[Ref], Awaitable[Manifest | None]]
@@ -40,21 +45,36 @@ class Policy(NamedTuple):
     sources: tuple[Ref, ...] = ()
 
 
-async def policy_of(owner: Owner, read: Read, default_provider: str) -> Policy:
-    """Read and compile. `read` gives an object with all its data, or None; it may raise `ApiError`."""
+async def policy_of(owner: Owner, read: Read, default_provider: str, guardrails: Sequence[Ref] = ()) -> Policy:
+    """Read and compile. `read` gives an object with all its data, or None; it may raise `ApiError`. `guardrails` are
+    the ClusterRolloutLibraries that bind every policy."""
     if owner.kind == CANARY:
-        return _of_canary(owner, default_provider)
+        return await _of_canary(owner, read, default_provider, guardrails)
     text = await _text(owner, read)
     if isinstance(text, Policy):
         return text
-    library = _Library(owner.namespace)
-    source = placed(text.source, owner.namespace, _borrower(owner))
+    source = _bound(placed(text.source, owner.namespace, _borrower(owner)), guardrails)
+    compilation, looked_for = await compiled(source, owner.namespace, read)
+    return _checked(owner, compilation, (*text.sources, *looked_for))
+
+
+async def compiled(source: Source, namespace: str, read: Read) -> tuple[Compilation, tuple[Ref, ...]]:
+    """A text that may import libraries, and every object that was looked for on the way."""
+    library = _Library(namespace)
     while True:
         library.missing = None
         compilation = compile_source(source, library)
         if library.missing is None:
-            return _checked(owner, compilation, (*text.sources, *library.refs()))
+            return compilation, library.refs()
         await library.fetch(read)
+
+
+def _bound(source: Source, guardrails: Sequence[Ref]) -> Source:
+    """The text with the organisation's guardrails behind its last line."""
+    imports = [
+        f'import "{_CLUSTER}{ref.name}" as guardrails_of_{re.sub("[^a-z0-9]", "_", ref.name)}' for ref in guardrails
+    ]
+    return Source(source.name, "\n".join((source.text, *imports, ""))) if imports else source
 
 
 class _Text(NamedTuple):
@@ -101,18 +121,22 @@ def _workload(ref: dict[str, str]) -> str:
     return f"{api_version}/{kind}/{name}"
 
 
-def _of_canary(owner: Owner, default_provider: str) -> Policy:
+async def _of_canary(owner: Owner, read: Read, default_provider: str, guardrails: Sequence[Ref]) -> Policy:
     imported = import_canary(owner.manifest, default_provider=default_provider)
     if imported.program is None:
         errors = [problem for problem in imported.problems if problem.severity is Severity.ERROR]
         return Policy(None, tuple(str(problem) for problem in errors))
-    return Policy(imported.program)
+    if not guardrails:
+        return Policy(imported.program)
+    source = _bound(Source(f"{owner.name}.rollout", imported.text), guardrails)
+    compilation, looked_for = await compiled(source, owner.namespace, read)
+    return _checked(owner, compilation, looked_for)
 
 
 def _checked(owner: Owner, compilation: Compilation, sources: tuple[Ref, ...]) -> Policy:
     """The one rollout of the text; it must be called what the object is called."""
     if compilation.has_errors:
-        return Policy(None, _sentences(compilation.diagnostics), sources)
+        return Policy(None, sentences(compilation.diagnostics), sources)
     if len(compilation.rollouts) != 1:
         many = len(compilation.rollouts)
         return Policy(None, (f"the text must hold one rollout, and holds {many or 'none'}",), sources)
@@ -124,7 +148,8 @@ def _checked(owner: Owner, compilation: Compilation, sources: tuple[Ref, ...]) -
     return Policy(program, (), sources)
 
 
-def _sentences(diagnostics: tuple[Diagnostic, ...]) -> tuple[str, ...]:
+def sentences(diagnostics: tuple[Diagnostic, ...]) -> tuple[str, ...]:
+    """The first errors among them, each with its place and what to do."""
     errors = [one for one in diagnostics if one.severity is Severity.ERROR]
     shown = [_sentence(one) for one in errors[:_MOST_SHOWN]]
     more = len(errors) - len(shown)
@@ -150,7 +175,7 @@ class _Library:
 
     def load(self, path: str, importer: Source) -> Source | None:
         del importer
-        if not path.startswith("library/"):
+        if not path.startswith((_OWN, _CLUSTER)):
             return None
         if path not in self._texts:
             self.missing = path
@@ -164,10 +189,12 @@ class _Library:
     async def fetch(self, read: Read) -> None:
         """Get what the last compilation lacked: the namespace's own library first, then the cluster's."""
         path = self.missing or ""
-        name = path.removeprefix("library/")
         self._texts[path] = None
-        for kind in (LIBRARY, CLUSTER_LIBRARY):
-            ref = _source_ref(kind, self._namespace, name)
+        kinds = (CLUSTER_LIBRARY,) if path.startswith(_CLUSTER) else (LIBRARY, CLUSTER_LIBRARY)
+        for kind in kinds:
+            ref = _source_ref(kind, self._namespace, path.partition("/")[2])
+            if kind == LIBRARY and not self._namespace:
+                continue
             self._refs.append(ref)
             found = await read(ref)
             if found is not None:

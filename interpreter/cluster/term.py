@@ -19,10 +19,12 @@ from interpreter.cluster.actor import Actor, Stuck
 from interpreter.cluster.adopting import Adopting
 from interpreter.cluster.api import Api
 from interpreter.cluster.caches import Caches
+from interpreter.cluster.chores import Chore
 from interpreter.cluster.clock import Clock
 from interpreter.cluster.credentials import Credentials
 from interpreter.cluster.errors import ApiError, Conflict, NotLeader, NotServed
 from interpreter.cluster.events import Recorder
+from interpreter.cluster.libraries import Libraries
 from interpreter.cluster.lines import KIND as ALERTS
 from interpreter.cluster.lines import Lines
 from interpreter.cluster.logging import about
@@ -32,6 +34,7 @@ from interpreter.cluster.measuring import Measuring
 from interpreter.cluster.outside import Outside
 from interpreter.cluster.owner import API_VERSIONS, CANARY
 from interpreter.cluster.parts import Parts
+from interpreter.cluster.policy import CLUSTER_LIBRARY
 from interpreter.cluster.queue import WorkQueue
 from interpreter.cluster.runs import KIND as RUN
 from interpreter.objects import Manifest, Ref
@@ -83,18 +86,21 @@ class Term:
     async def run(self, at_work: Callable[[], None]) -> None:
         """Work until cancelled; `at_work` is called when everything is known. Raises `ApiError` for what may not be
         read."""
-        adopting = Adopting(self._parts)
+        chores: tuple[Chore, ...] = (Libraries(self._parts), Adopting(self._parts))
         self._recorder.start()
         workers: list[asyncio.Task[None]] = []
         try:
+            self._caches.listen(names.API_VERSION, CLUSTER_LIBRARY, self._guardrails_changed)
+            await chores[0].begin()
             await self._listen()
-            await adopting.begin()
+            await chores[1].begin()
             workers = [asyncio.create_task(self._work()) for _ in range(self._many)]
             at_work()
             log.info("at work", rollouts=len(self._queue))
             await asyncio.wait(workers)
         finally:
-            await adopting.close()
+            for chore in chores:
+                await chore.close()
             await self._end(workers)
 
     async def _end(self, workers: list[asyncio.Task[None]]) -> None:
@@ -140,6 +146,13 @@ class Term:
     def _owner_changed(self, ref: Ref, old: Manifest | None, new: Manifest | None) -> None:
         del old, new
         self._queue.add(ref)
+
+    def _guardrails_changed(self, ref: Ref, old: Manifest | None, new: Manifest | None) -> None:
+        """Guardrails bind every rollout."""
+        del ref
+        if (old or {}).get("spec") != (new or {}).get("spec"):
+            for key in self._actors:
+                self._queue.add(key)
 
     # --- work ---------------------------------------------------------------------------------------------------
 

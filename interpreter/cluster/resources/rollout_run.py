@@ -96,8 +96,8 @@ class RolloutRunStatus(Model):
     )
     """What was decided, and when; oldest first."""
     state: str | None = None
-    """What the interpreter goes on from, as JSON (`interpreter.state_json`). It is for nobody else. It is a text so that
-    what is read is, to the byte, what was written."""
+    """What the interpreter goes on from, as JSON (`interpreter.state_json`). It is for nobody else. It is a text so
+    that what is read is, to the byte, what was written."""
 
 
 class RolloutRun(Model):

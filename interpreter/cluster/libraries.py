@@ -1,0 +1,61 @@
+"""Libraries: whether their text is sound, and which of them bind everybody.
+
+A RolloutLibrary is compiled when it changes, and its status says what is wrong with it, before a policy that imports it
+does. A ClusterRolloutLibrary that declares guardrails is read with every policy: it is imported, under a name that no
+policy can write, behind the last line of each text, so that places in the text stay what they are.
+"""
+
+from __future__ import annotations
+
+import re
+
+from dsl.source import Source
+from interpreter.cluster import names
+from interpreter.cluster.applier import merge_patch
+from interpreter.cluster.caches import Caches
+from interpreter.cluster.chores import Chore
+from interpreter.cluster.errors import ApiError
+from interpreter.cluster.parts import Parts
+from interpreter.cluster.policy import CLUSTER_LIBRARY, LIBRARY, compiled, sentences
+from interpreter.cluster.status import library_status
+from interpreter.objects import Manifest, Ref, ref_of
+
+_GUARDRAIL = re.compile(r"^[ \t]*guardrail[ \t]", re.MULTILINE)
+
+
+class Libraries(Chore):
+    """Keeps the statuses of libraries."""
+
+    def __init__(self, parts: Parts) -> None:
+        everywhere = parts.caches.namespace is None
+        kinds = (LIBRARY, CLUSTER_LIBRARY) if everywhere else (LIBRARY,)
+        super().__init__(parts, [(names.API_VERSION, kind) for kind in kinds])
+
+    def cares(self, old: Manifest | None, new: Manifest | None) -> bool:
+        return new is not None and (old is None or old["spec"] != new["spec"])
+
+    async def see_to(self, ref: Ref) -> None:
+        library = self.parts.caches.get(ref)
+        if library is None:
+            return
+        source = Source(f"library/{ref.name}", library["spec"]["source"])
+        compilation, _ = await compiled(source, ref.namespace, self.parts.api.get)
+        before = library.get("status") or {}
+        status = library_status(
+            sentences(compilation.diagnostics),
+            previous=before,
+            generation=int(library["metadata"].get("generation", 0)),
+            now_ms=self.parts.clock.now(),
+        )
+        patch = merge_patch(before, status)
+        if patch:
+            self.parts.caches.put(await self.parts.api.patch(ref, {"status": patch}, subresource="status"))
+
+
+def guardrails(caches: Caches) -> tuple[Ref, ...]:
+    """The ClusterRolloutLibraries that declare guardrails, by name; none where they may not be read."""
+    try:
+        found = caches.select(names.API_VERSION, CLUSTER_LIBRARY)
+    except (LookupError, ApiError):
+        return ()
+    return tuple(sorted(ref_of(library) for library in found if _GUARDRAIL.search(library["spec"]["source"])))
