@@ -119,11 +119,11 @@ class Actor:
         return self._policy
 
     async def _read(self, ref: Ref) -> Manifest | None:
-        """An object with all its data. What belongs to the whole cluster is out of sight in one namespace."""
+        """An object with all its data. What belongs to the whole cluster may be out of sight."""
         return await self._parts.api.get(ref) if self._in_sight(ref) else None
 
     def _in_sight(self, ref: Ref) -> bool:
-        return bool(ref.namespace) or self._parts.caches.namespace is None
+        return bool(ref.namespace) or self._parts.caches.watches(ref.api_version, ref.kind)
 
     def _read_from(self, owner: Owner, binding: tuple[Ref, ...]) -> tuple[object, ...]:
         """What a policy depends on, as it is now."""

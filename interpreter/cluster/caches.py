@@ -129,6 +129,10 @@ class Caches:
             if informer.trouble is not None
         }
 
+    def watches(self, api_version: str, kind: str) -> bool:
+        """Whether all objects of a kind are known, or soon will be."""
+        return self._place(Kind(api_version, kind), None) in self._informers
+
     @property
     def blind(self) -> str | None:
         """What is served and yet cannot be watched, in a line; None if all can."""

@@ -26,7 +26,7 @@ class Chore(ABC):
 
     def __init__(self, parts: Parts, kinds: Sequence[tuple[str, str]]) -> None:
         self.parts = parts
-        self._kinds = kinds
+        self._kinds = list(kinds)
         self._queue: WorkQueue[Ref] = WorkQueue()
         self._task: asyncio.Task[None] | None = None
 
@@ -37,6 +37,10 @@ class Chore(ABC):
     @abstractmethod
     async def see_to(self, ref: Ref) -> None:
         """Do what is to be done for an object, as it is now. May raise `ApiError`, and is then called again."""
+
+    def leave_out(self, api_version: str, kind: str) -> None:
+        """Look after all the others only."""
+        self._kinds.remove((api_version, kind))
 
     async def begin(self) -> None:
         """Listen, and see to what there is already."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+import structlog
+
 from dsl.source import Source
 from interpreter.cluster import names
 from interpreter.cluster.applier import merge_patch
@@ -20,6 +22,8 @@ from interpreter.cluster.policy import CLUSTER_LIBRARY, LIBRARY, compiled, sente
 from interpreter.cluster.status import library_status
 from interpreter.objects import Manifest, Ref, ref_of
 
+log = structlog.get_logger(__name__)
+
 _GUARDRAIL = re.compile(r"^[ \t]*guardrail[ \t]", re.MULTILINE)
 
 
@@ -27,9 +31,14 @@ class Libraries(Chore):
     """Keeps the statuses of libraries."""
 
     def __init__(self, parts: Parts) -> None:
-        everywhere = parts.caches.namespace is None
-        kinds = (LIBRARY, CLUSTER_LIBRARY) if everywhere else (LIBRARY,)
-        super().__init__(parts, [(names.API_VERSION, kind) for kind in kinds])
+        super().__init__(parts, [(names.API_VERSION, kind) for kind in (LIBRARY, CLUSTER_LIBRARY)])
+
+    async def begin(self) -> None:
+        """Those of the whole cluster are left out where we may not see them, as in one namespace with its Role."""
+        if not await _may_list(self.parts, CLUSTER_LIBRARY):
+            self.leave_out(names.API_VERSION, CLUSTER_LIBRARY)
+            log.warning("what binds the whole cluster cannot be read: its guardrails hold for nothing here")
+        await super().begin()
 
     def cares(self, old: Manifest | None, new: Manifest | None) -> bool:
         return new is not None and (old is None or old["spec"] != new["spec"])
@@ -50,6 +59,20 @@ class Libraries(Chore):
         patch = merge_patch(before, status)
         if patch:
             self.parts.caches.put(await self.parts.api.patch(ref, {"status": patch}, subresource="status"))
+
+
+async def _may_list(parts: Parts, kind: str) -> bool:
+    """Asked of the API server, for to try would leave a refusal in its audit log at each start."""
+    resource = await parts.api.discovery.resource(names.API_VERSION, kind)
+    attributes = {"group": names.GROUP, "resource": resource.plural, "verb": "list"}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    answer = await parts.api.raw("POST", path, body=review)
+    return bool((answer.get("status") or {}).get("allowed"))
 
 
 def guardrails(caches: Caches) -> tuple[Ref, ...]:
