@@ -11,6 +11,7 @@ from tests.e2e.load import NOBODY
 from tests.e2e.pods import Answer
 
 FIRST, GOOD, BAD = "1", "2", "3"
+AFTER = "afterwards"
 _SIGMAS = 6
 """A share that is further off than this comes by chance once in five hundred million times."""
 _WEIGHTS = (10.0, 30.0, 50.0)
@@ -91,7 +92,7 @@ def _answers(account: Account) -> Iterator[str]:
             who = f"version {answer.version}" if answer.version != NOBODY else "no pod"
             if answer.status != 200 and answer.version != BAD:
                 yield f"part `{part}`: {number} requests have failed with {answer.status} from {who}"
-    after = {answer.version for answer in account.by_part.get("after", ())}
+    after = {answer.version for answer in account.by_part.get(AFTER, ())}
     if after != {GOOD}:
         yield f"after all this the versions {sorted(after)} answer"
     if not account.by_load[Answer(BAD, 500)]:

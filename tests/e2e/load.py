@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from tests.e2e.pods import VERSION_HEADER, Answer
+from tests.e2e.pods import VERSION_HEADER, WORKLOAD_HEADER, Answer
 
 PATIENCE_S = 10.0
 NOBODY = ""
@@ -23,11 +23,12 @@ _Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Sent(NamedTuple):
-    """One request; times are of the monotonic clock, in seconds."""
+    """One request; times are of the monotonic clock, in seconds. `workload` is that of the pod that answered."""
 
     began: float
     ended: float
     answer: Answer
+    workload: str
 
 
 class Load:
@@ -72,22 +73,22 @@ class Load:
         began = time.monotonic()
         try:
             async with asyncio.timeout(PATIENCE_S):
-                answer = await self._ask()
+                answer, workload = await self._ask()
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            answer = Answer(NOBODY, 0)
-        self.sent.append(Sent(began, time.monotonic(), answer))
+            answer, workload = Answer(NOBODY, 0), NOBODY
+        self.sent.append(Sent(began, time.monotonic(), answer, workload))
 
-    async def _ask(self) -> Answer:
+    async def _ask(self) -> tuple[Answer, str]:
         reader, writer = self._idle.pop() if self._idle else await self._connect()
         try:
             writer.write(self._text)
-            answer, length = _read(await reader.readuntil(b"\r\n\r\n"))
+            answer, workload, length = _read(await reader.readuntil(b"\r\n\r\n"))
             await reader.readexactly(length)
         except BaseException:
             writer.close()
             raise
         self._idle.append((reader, writer))
-        return answer
+        return answer, workload
 
     async def _connect(self) -> _Connection:
         return await asyncio.open_connection(self._address, self._port)
@@ -98,11 +99,11 @@ def counted(sent: Iterable[Sent]) -> Counter[Answer]:
     return Counter(one.answer for one in sent)
 
 
-def _read(head: bytes) -> tuple[Answer, int]:
-    """Who answered what, and how many bytes follow."""
+def _read(head: bytes) -> tuple[Answer, str, int]:
+    """What was answered, by whose pod, and how many bytes follow."""
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     if "transfer-encoding" in headers:
         raise ConnectionError("an answer in pieces, which nobody here gives")
     answer = Answer(headers.get(VERSION_HEADER.lower(), NOBODY), int(first.split(" ")[1]))
-    return answer, int(headers.get("content-length", 0))
+    return answer, headers.get(WORKLOAD_HEADER.lower(), NOBODY), int(headers.get("content-length", 0))

@@ -6,7 +6,8 @@ which is taken off the living pod. A pod that is deleted is terminating for as l
 answers till its end, as one with a pause in its preStop hook does.
 
 How a pod behaves is in its environment: `VERSION`, and `FAILS`, the percent of requests that it answers with 500. Each
-answer says which version gave it, and each is counted here, once it has been written whole.
+answer says which version gave it, and of which workload the pod is (the value of its label `app`). Each is counted
+here, once it has been written whole.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from tests.controlplane.api import Api
 
 PORT = 8080
 NOT_READY = "kwok.test/fail"
-VERSION_HEADER = "X-Version"
+VERSION_HEADER, WORKLOAD_HEADER = "X-Version", "X-Workload"
 _MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
@@ -52,6 +53,7 @@ class Pods:
             timeout=30,
         )
         self._running: dict[str, _Running] = {}
+        self._conversations: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Pods:
@@ -64,6 +66,7 @@ class Pods:
             await asyncio.gather(self._watch, return_exceptions=True)
         for uid in list(self._running):
             self._stop(uid)
+        await asyncio.gather(*self._conversations)
         await self._client.aclose()
 
     # --- the pods of the cluster ----------------------------------------------------------------------------------
@@ -108,9 +111,20 @@ class Pods:
     async def _start(self, uid: str, address: str, pod: Mapping[str, Any]) -> None:
         (container,) = pod["spec"]["containers"]
         given = {one["name"]: one.get("value", "") for one in container.get("env", ())}
-        behaviour = Behaviour(given.get("VERSION", "?"), float(given.get("FAILS", 0)) / 100, self.answered)
+        behaviour = Behaviour(
+            given.get("VERSION", "?"),
+            pod["metadata"]["labels"]["app"],
+            float(given.get("FAILS", 0)) / 100,
+            self.answered,
+        )
+
+        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.create_task(behaviour.serve(reader, writer))
+            self._conversations.add(task)
+            task.add_done_callback(self._conversations.discard)
+
         try:
-            server = await asyncio.start_server(behaviour.serve, address, PORT)
+            server = await asyncio.start_server(connected, address, PORT)
         except OSError as error:
             self.troubles.append(f"pod {pod['metadata']['name']} cannot listen at {address}:{PORT}: {error}")
         else:
@@ -135,8 +149,9 @@ class _Running(NamedTuple):
 class Behaviour:
     """What one pod does. Failures come evenly: with 30%, three of each ten requests."""
 
-    def __init__(self, version: str, fails: float, answered: Counter[Answer]) -> None:
+    def __init__(self, version: str, workload: str, fails: float, answered: Counter[Answer]) -> None:
         self._version = version
+        self._workload = workload
         self._fails = fails
         self._owed = 0.0
         self._answered = answered
@@ -164,5 +179,5 @@ class Behaviour:
 
     def _text(self, answer: Answer) -> bytes:
         word = "OK" if answer.status == 200 else "Internal Server Error"
-        head = f"HTTP/1.1 {answer.status} {word}\r\nContent-Length: 0\r\n{VERSION_HEADER}: {answer.version}\r\n\r\n"
-        return head.encode()
+        who = f"{VERSION_HEADER}: {answer.version}\r\n{WORKLOAD_HEADER}: {self._workload}\r\n"
+        return f"HTTP/1.1 {answer.status} {word}\r\nContent-Length: 0\r\n{who}\r\n".encode()

@@ -64,6 +64,11 @@ class Stage:
         """As a person applies them."""
         applied(self.cluster, *objects)
 
+    def change(self, deployment: Manifest) -> None:
+        """Give the application's Deployment this template, and leave its replicas to whom they belong to by now."""
+        template = {"spec": {"template": deployment["spec"]["template"]}}
+        self.cluster.api.merge(_path("apps/v1", "deployments"), template)
+
     def status(self) -> dict[str, Any]:
         """Of the rollout."""
         found: dict[str, Any] = self.cluster.api.get(_path("rollway.dev/v1alpha1", "rollouts"))
@@ -78,10 +83,12 @@ class Stage:
         """Raises StageError with the rollout's status, and with what the controller wrote last."""
         limit = time.monotonic() + PATIENCE_S
         while not await asyncio.to_thread(holds):
-            if time.monotonic() > limit:
+            ended = self.controller.ended
+            if ended is not None or time.monotonic() > limit:
+                why = f"not within {PATIENCE_S:.0f} s" if ended is None else f"the controller has ended with {ended}"
+                words = self.controller.last_words()
                 raise StageError(
-                    f"{what}: not within {PATIENCE_S:.0f} s; the rollout's status is {self.status()}; "
-                    f"the controller's last words: {self.controller.last_words()}"
+                    f"{what}: {why}; the rollout's status is {self.status()}; the controller's last words: {words}"
                 )
             await asyncio.sleep(0.1)
 
@@ -136,6 +143,11 @@ class Controller:
         self._keeper.close()
         if self._process is not None:
             self._process.wait()
+
+    @property
+    def ended(self) -> int | None:
+        """The exit code of one that has ended by itself."""
+        return None if self._process is None else self._process.poll()
 
     def last_words(self) -> str:
         return " | ".join(tail(self._log, 10)) or "none"

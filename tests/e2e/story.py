@@ -5,6 +5,7 @@ one is rolled back; all the while there is load, and every request is counted.
 from __future__ import annotations
 
 import asyncio
+import math
 import subprocess
 import time
 from collections import Counter
@@ -14,9 +15,9 @@ from contextlib import AsyncExitStack
 from dsl.compiler import compile_file
 from interpreter.plan import plan
 from interpreter.plan_exposure import worst
-from tests.e2e.account import BAD, FIRST, GOOD, Account, Share
+from tests.e2e.account import AFTER, BAD, FIRST, GOOD, Account, Share
 from tests.e2e.load import Load, Sent, counted
-from tests.e2e.manifests import HOST, NAMESPACE, POLICY, deployment, entrance, rollout
+from tests.e2e.manifests import APP, HOST, NAMESPACE, POLICY, deployment, entrance, rollout
 from tests.e2e.pods import Answer, Pods
 from tests.e2e.routes import Routes
 from tests.e2e.stage import Stage
@@ -33,6 +34,7 @@ class Story:
     def __init__(self, stage: Stage, say: Callable[[str], None], *, crash: bool) -> None:
         self._stage, self._say, self._crash = stage, say, crash
         self._began: dict[str, float] = {}
+        self._bad_came = math.inf
         self._codes: dict[str, int] = {}
         self._phases: dict[str, str] = {}
         self._reasons: dict[str, str] = {}
@@ -60,10 +62,10 @@ class Story:
         self._say(f"an application stands in the cluster: a Deployment (version {FIRST}), a Service, an Ingress")
 
     async def _policy_comes(self) -> None:
-        self._part("before")
+        self._part(f"version {FIRST} alone")
         self._say(f"load: {RATE:g} requests a second through the data plane, from now to the end")
         await asyncio.sleep(1)
-        self._part("the primary comes up")
+        self._part("the policy comes")
         await asyncio.to_thread(self._stage.controller.start)
         await self._apply(rollout())
         self._say("the policy is applied, the controller started; the primary comes up beside the target")
@@ -71,9 +73,9 @@ class Story:
         self._say("the primary serves; the target is scaled to nothing")
 
     async def _good_version(self) -> None:
-        self._part(GOOD)
+        self._part(f"version {GOOD} is rolled out")
         self._say(f"version {GOOD} comes, and it is good")
-        await self._apply(deployment(GOOD))
+        await asyncio.to_thread(self._stage.change, deployment(GOOD))
         await asyncio.gather(self._watch(GOOD), self._crashing())
         await self._until_at_rest("Succeeded", GOOD)
 
@@ -85,12 +87,13 @@ class Story:
         await asyncio.to_thread(self._stage.controller.start)
 
     async def _bad_version(self) -> None:
-        self._part(BAD)
+        self._part(f"version {BAD} is rolled out")
+        self._bad_came = time.monotonic()
         self._say(f"version {BAD} comes, and it answers {FAILS}% of its requests with an error")
-        await self._apply(deployment(BAD, fails=FAILS))
+        await asyncio.to_thread(self._stage.change, deployment(BAD, fails=FAILS))
         await self._watch(BAD)
         await self._until_at_rest("Failed", BAD)
-        self._part("after")
+        self._part(AFTER)
 
     # --- what is done -----------------------------------------------------------------------------------------------
 
@@ -120,8 +123,8 @@ class Story:
 
     def _account(self, stopped: int) -> Account:
         sent = self._load.sent
-        bad = [one for one in self._routes.periods if one.weight > 0 and one.since >= self._began[BAD]]
-        let_go = bad[-1].until if bad else self._began[BAD]
+        bad = [one for one in self._routes.periods if one.weight > 0 and one.since >= self._bad_came]
+        let_go = bad[-1].until if bad else self._bad_came
         home = next((one.since for one in self._routes.periods if one.since > let_go), let_go)
         return Account(
             started=self._load.started,
@@ -140,8 +143,8 @@ class Story:
     def _by_part(self, sent: list[Sent]) -> dict[str, Counter[Answer]]:
         """By the part of the story in which a request began."""
         names = list(self._began)
-        ends = [*(self._began[name] for name in names[1:]), float("inf")]
-        starts = [float("-inf"), *ends[:-1]]
+        ends = [*(self._began[name] for name in names[1:]), math.inf]
+        starts = [-math.inf, *ends[:-1]]
         return {
             name: counted(one for one in sent if since <= one.began < until)
             for name, since, until in zip(names, starts, ends, strict=True)
@@ -150,10 +153,10 @@ class Story:
     def _shares(self, sent: list[Sent]) -> tuple[Share, ...]:
         found = []
         for weight, since, until in self._routes.periods:
-            version = BAD if since >= self._began[BAD] else GOOD
+            version = BAD if since >= self._bad_came else GOOD
             within = [one for one in sent if since <= one.began and one.ended <= until]
             if weight > 0:
-                to_canary = sum(one.answer.version == version for one in within)
+                to_canary = sum(one.workload == APP for one in within)
                 found.append(Share(version, weight, len(within), to_canary))
         return tuple(found)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.account import BAD, FIRST, GOOD, Account, Share, wrong
+from tests.e2e.account import AFTER, BAD, FIRST, GOOD, Account, Share, wrong
 from tests.e2e.load import NOBODY
 from tests.e2e.pods import Answer
 
@@ -15,7 +15,7 @@ FINE = {
     "before": Counter({Answer(FIRST, 200): 100}),
     GOOD: Counter({Answer(FIRST, 200): 900, Answer(GOOD, 200): 100}),
     BAD: Counter({Answer(GOOD, 200): 900, Answer(BAD, 200): 70, Answer(BAD, 500): 30}),
-    "after": Counter({Answer(GOOD, 200): 100}),
+    AFTER: Counter({Answer(GOOD, 200): 100}),
 }
 
 
@@ -60,8 +60,8 @@ def test_nothing_is_wrong_where_all_is_well() -> None:
         (consistent(GOOD, Answer(NOBODY, 503)), "part `2`: 1 requests have failed with 503 from no pod"),
         (consistent("before", Answer(NOBODY, 0)), "part `before`: 1 requests have failed with 0 from no pod"),
         (consistent(BAD, Answer(GOOD, 500)), "part `3`: 1 requests have failed with 500 from version 2"),
-        (consistent("after", Answer(BAD, 200)), "after all this the versions ['2', '3'] answer"),
-        (consistent("after", Answer(FIRST, 200)), "after all this the versions ['1', '2'] answer"),
+        (consistent(AFTER, Answer(BAD, 200)), "after all this the versions ['2', '3'] answer"),
+        (consistent(AFTER, Answer(FIRST, 200)), "after all this the versions ['1', '2'] answer"),
         ({"by_part": {**FINE, "before": Counter()}}, "there are no requests in the part `before`"),
         ({"codes": {GOOD: 0, BAD: 0}}, "`rollway status --watch` has ended with"),
         ({"phases": {GOOD: "Succeeded", BAD: "Succeeded"}}, "the rollout's phases are"),
