@@ -53,9 +53,12 @@ def resting(turn: Turn) -> bool:
         if run.stage is Stage.HOME:
             return False
     revision = turn.inputs.revision
+    missing = f"{turn.program.target.kind} `{turn.program.target.name}` does not exist"
     if revision is None:
-        turn.because(f"{turn.program.target.kind} `{turn.program.target.name}` does not exist")
+        turn.because(missing)
         return False
+    if turn.state.reason == missing:
+        turn.because("")
     failed = turn.state.phase is Phase.FAILED
     if failed and run is not None and run.outcome is Outcome.PROMOTION_FAILED:
         return _recover(turn, run, revision)
