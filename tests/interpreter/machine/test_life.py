@@ -7,7 +7,8 @@ from dsl import ir
 from interpreter.machine import HANDLERS
 from interpreter.phases import CHANGES
 from interpreter.state import CanaryScale, Outcome, Phase, Readiness, Routing, Stage
-from tests.interpreter.machine.rig import Rig, program, ramp
+from interpreter.state_json import decode
+from tests.interpreter.machine.rig import MINUTE, Rig, program, ramp
 
 
 def test_every_phase_has_a_handler_and_a_row_in_the_table() -> None:
@@ -26,6 +27,48 @@ def test_the_target_is_kept_until_the_primary_has_its_traffic() -> None:
     rig.settle()
     assert rig.is_in(Phase.INITIALIZED)
     assert (rig.desired.primary, rig.desired.canary, rig.desired.canary_scale.mode) == ("v1", None, "off")
+
+
+def test_the_data_plane_is_left_alone_until_the_primary_has_been_ready() -> None:
+    """What would be sent to a primary that is not there would be lost."""
+    rig = Rig(ramp(10))
+    rig.ready = lambda question: Readiness(False, "its pods start")
+    rig.settle()
+    assert (rig.routes, rig.desired and rig.desired.primary_up) == ([], False)
+
+    rig.ready = lambda question: Readiness(True)
+    rig.settle()
+    assert rig.routes == [(0, 0)]
+    assert rig.desired is not None
+    assert rig.desired.primary_up
+
+
+def test_a_signal_that_was_taken_back_can_be_given_again() -> None:
+    """In the cluster a signal is an annotation: it is taken off once it has been acted on."""
+    rig = Rig(program(ir.RouteOp(weight=10), ir.WaitOp(), ir.RouteOp(weight=20), ir.WaitOp(), ir.PromoteOp())).begin()
+    rig.signal("approve")
+    assert rig.weights[-1] == 20
+    rig.settle()
+    assert rig.weights[-1] == 20, "one approval opens one wait"
+
+    rig.signals.clear()
+    rig.settle()
+    rig.signal("approve")
+    rig.go(1)
+    assert rig.is_in(Phase.SUCCEEDED)
+
+
+def test_what_was_sent_is_noted_with_the_next_write_and_at_rest_at_once() -> None:
+    """Each step is written twice: when it is decided on, and when it holds; that its events are out is not a third."""
+    code = (ir.RouteOp(weight=10), ir.PauseOp(duration_ms=MINUTE), ir.RouteOp(weight=20), ir.WaitOp())
+    rig = Rig(program(*code)).begin()
+    before = rig.writes
+    rig.go(60)
+    assert rig.weights[-1] == 20
+    assert rig.writes - before == 2
+
+    rig.signal("abort")
+    assert decode(rig.persisted).outbox == ()
 
 
 def test_a_healthy_revision_is_promoted() -> None:
