@@ -153,7 +153,7 @@ PROVIDERS: Mapping[str, Capability] = {
             "rule",
             "api",
         ),
-        note="regular expressions and a mirror's share are optional features of an implementation",
+        note="expressions, cookies given by `sticky` and a mirror's share are optional features of an implementation",
     ),
     "linkerd": Capability(
         "Linkerd",

@@ -47,10 +47,8 @@ def _takes(ours: Place, other: Place, *, trees: bool) -> bool:
         return False
     if _in_tree(our, trees=trees) != _in_tree(path, trees=trees):
         return False
-    same = our.get("path", "") == path.get("path", "")
-    if _in_tree(our, trees=trees):
-        return same
-    return str(path.get("path", "")).startswith(our.get("path", ""))
+    our_path, other_path = str(our.get("path", "")), str(path.get("path", ""))
+    return our_path == other_path if _in_tree(our, trees=trees) else other_path.startswith(our_path)
 
 
 def _in_tree(path: Mapping[str, Any], *, trees: bool) -> bool:

@@ -240,6 +240,7 @@ def test_clients_stay_with_the_arm_that_answered_them(shop: Shop) -> None:
     assert given["podinfo-primary"].startswith(f"p={SESSION};")
     assert shop.answers(30, Cookie=f"x=1; c={SESSION}") == {"podinfo-canary": 30}
     assert shop.answers(30, Cookie=f"p={SESSION}; x=1") == {"podinfo-primary": 30}
+    assert shop.answers(30, Cookie=f"p={SESSION}; c={SESSION}") == {"podinfo-canary": 30}
     assert "Set-Cookie" not in shop.get(Cookie=f"p={SESSION}").headers
     assert shop.answers(100, Cookie="c=0ther; p=0ther").keys() == {"podinfo-primary", "podinfo-canary"}
     shop.route(HOME)
@@ -258,6 +259,10 @@ def test_a_mirror_copies_what_the_primary_answers(shop: Shop) -> None:
     answered = shop.answers(100)
     assert answered.keys() == {"podinfo-primary", "podinfo-canary"}
     until(lambda: len(canary) == before + 100)
+    shop.route(Routing(50.0, mirror=50.0))
+    before = len(canary)
+    answered = shop.answers(100)
+    until(lambda: len(canary) > before + answered["podinfo-canary"])
     shop.route(Routing(mirror=30.0))
     before = len(canary)
     assert shop.answers(100) == {"podinfo-primary": 100}
