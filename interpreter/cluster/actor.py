@@ -123,7 +123,8 @@ class Actor:
         return await self._parts.api.get(ref) if self._in_sight(ref) else None
 
     def _in_sight(self, ref: Ref) -> bool:
-        return bool(ref.namespace) or self._parts.caches.watches(ref.api_version, ref.kind)
+        caches = self._parts.caches
+        return bool(ref.namespace) or caches.namespace is None or caches.watches(ref.api_version, ref.kind)
 
     def _read_from(self, owner: Owner, binding: tuple[Ref, ...]) -> tuple[object, ...]:
         """What a policy depends on, as it is now."""
@@ -166,8 +167,8 @@ class Actor:
     async def _begin(self, owner: Owner, program: Program, recalled: Recalled | None) -> Driver:
         parts = self._parts
         subject = Subject(program, parts.caches, await custom_resource(parts.api, program.target))
-        await self._listen(subject.refs())
-        await self._listen(subject.refs())  # the target is known now, and with it what it refers to
+        await self._listen((subject.target_ref, subject.apex_ref))
+        await self._listen(subject.refs())  # what the target refers to can be told only now
         runs = Runs(parts.api, parts.caches, owner)
         applier = self._applier(owner, subject)
         arranging = Arranging(subject, runs, applier, parts.api)

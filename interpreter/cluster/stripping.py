@@ -33,7 +33,16 @@ def strip_for(kind: str) -> Strip:
     """What an informer of this kind does to each object before it keeps it."""
     if kind in DIGESTED:
         return digests_only
+    if kind == "CustomResourceDefinition":
+        return definition_of_routes
     return without_last_applied if kind in _HEAVY else without_managed_fields
+
+
+def definition_of_routes(manifest: Manifest) -> Manifest | None:
+    """Definitions are large, and a cluster has hundreds. Only of the Gateway API's is anything asked: which of the
+    optional fields the installed version has."""
+    ours = manifest["spec"]["group"] == "gateway.networking.k8s.io"
+    return without_last_applied(manifest) if ours else None
 
 
 def without_managed_fields(manifest: Manifest) -> Manifest:

@@ -47,8 +47,8 @@ class Subject:
         return self._caches.get(self.primary_ref)
 
     def objects(self, refs: tuple[Ref, ...]) -> Objects:
-        """Those that exist."""
-        found = ((ref, self._caches.get(ref)) for ref in refs)
+        """Those that exist, as far as can be seen from here."""
+        found = ((ref, self._caches.find(ref)) for ref in refs)
         return {ref: manifest for ref, manifest in found if manifest is not None}
 
     @property
