@@ -39,6 +39,8 @@ KNOWN = {
     "RolloutLibrary": names.API_VERSION,
     "ClusterRolloutLibrary": names.API_VERSION,
     "Canary": names.FLAGGER_API_VERSION,
+    "HTTPRoute": "gateway.networking.k8s.io/v1",
+    "Ingress": "networking.k8s.io/v1",
 }
 
 

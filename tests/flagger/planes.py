@@ -1,0 +1,125 @@
+"""The series of data planes that cannot run here: Istio's, ingress-nginx's, Skipper's, and of applications that count.
+
+They are told to a real Prometheus as if requests came in to the canary `podinfo` all the time, a hundred a second, each
+answered in 20 ms. While it is `failing` every fifth is answered with a 500. A Prometheus remembers a failure for as
+long as a query looks back: who lets it fail has one of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+RATE = 100.0
+FAILING = 0.2
+NAMESPACES = ("test", "ab-test", "sa-test")
+INGRESSES = {"podinfo": "podinfo", "podinfo-ingress": "podinfo-service"}
+"""Of the samples: the Ingress, and the Service behind it."""
+_SECONDS = ("0.01", "0.025", "0.1", "0.5", "+Inf")
+_MILLISECONDS = ("10", "25", "100", "500", "+Inf")
+
+
+class DataPlanes:
+    """What is exported. `url` is where."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self._since = time.monotonic()
+        self._good = self._bad = 1000.0
+        self._failing = False
+        self._lock = threading.Lock()
+
+    @property
+    def failing(self) -> bool:
+        return self._failing
+
+    @failing.setter
+    def failing(self, failing: bool) -> None:
+        with self._lock:
+            self._count()
+            self._failing = failing
+
+    def page(self) -> str:
+        with self._lock:
+            self._count()
+            counts = {"200": self._good, "500": self._bad}
+        return "\n".join(line for namespace in NAMESPACES for line in _series(namespace, counts)) + "\n"
+
+    def _count(self) -> None:
+        now = time.monotonic()
+        came, self._since = (now - self._since) * RATE, now
+        bad = came * FAILING if self._failing else 0.0
+        self._good, self._bad = self._good + came - bad, self._bad + bad
+
+
+def _series(namespace: str, counts: Mapping[str, float]) -> Iterator[str]:
+    """All series of the canary in a namespace."""
+    every = sum(counts.values())
+    for reporter in ("source", "destination"):
+        labels = {
+            "reporter": reporter,
+            "destination_workload_namespace": namespace,
+            "destination_workload": "podinfo",
+        }
+        yield from _counted("istio_requests_total", labels, "response_code", counts)
+        yield from _timed("istio_request_duration_milliseconds", labels, _MILLISECONDS, every)
+    for pod in ("podinfo-5f7b9c6d4f-x2k4q", "podinfo-ds-x2k4q"):
+        labels = {"kubernetes_namespace": namespace, "kubernetes_pod_name": pod, "path": "root"}
+        yield from _counted("http_request_duration_seconds_count", labels, "status", counts)
+        yield from _timed("http_request_duration_seconds", labels, _SECONDS, every)
+    for ingress, service in INGRESSES.items():
+        labels = {"namespace": namespace, "ingress": ingress, "canary": f"{namespace}-{service}-canary-80"}
+        yield from _counted("nginx_ingress_controller_requests", labels, "status", counts)
+        yield from _timed("nginx_ingress_controller_response_duration_seconds", labels, _SECONDS, every)
+        words = [one.replace("-", "_") for one in (namespace, ingress, service)]
+        labels = {"route": "kube_{}__{}_canary__app_example_com____{}_canary".format(*words)}
+        yield from _counted("skipper_response_duration_seconds_count", labels, "code", counts)
+        yield from _timed("skipper_serve_route_duration_seconds", labels, _SECONDS, every)
+
+
+def _counted(name: str, labels: Mapping[str, str], code: str, counts: Mapping[str, float]) -> Iterator[str]:
+    for status, count in counts.items():
+        yield _line(name, {**labels, code: status}, count)
+
+
+def _timed(name: str, labels: Mapping[str, str], bounds: tuple[str, ...], count: float) -> Iterator[str]:
+    """Everything took more than the first bound, and no more than the second."""
+    for bound in bounds:
+        yield _line(f"{name}_bucket", {**labels, "le": bound}, 0.0 if bound == bounds[0] else count)
+
+
+def _line(name: str, labels: Mapping[str, str], value: float) -> str:
+    inside = ",".join(f'{label}="{text}"' for label, text in labels.items())
+    return f"{name}{{{inside}}} {value:.3f}"
+
+
+@contextlib.contextmanager
+def data_planes() -> Iterator[DataPlanes]:
+    """To be scraped at `url`, until the end of the block."""
+    made = DataPlanes()
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = made.page().encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    made.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield made
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
