@@ -71,7 +71,8 @@ def _nothing(name: str) -> None:
 
 
 class Driver:
-    """Runs one rollout. `state` is what was last persisted (or a new `State()`).
+    """Runs one rollout. `state` is what was last persisted (or a new `State()`); `wake_at_ms` when the machine last
+    wanted to be asked again, also after a pass that failed.
 
     `boundary` is called with a name between any two effects: tests kill the process there. `on_wake` is called when a
     task has ended, for those who do not use `run` but call `pass_once` when there is reason to.
@@ -89,6 +90,7 @@ class Driver:
         self.program = program
         self.runtime = runtime
         self.state = state
+        self.wake_at_ms: Instant | None = None
         self._persisted = state
         self._boundary = boundary or _nothing
         self._answers: dict[str, Answer] = {}
@@ -122,13 +124,28 @@ class Driver:
         step = await self._advance(seen)
         self._restarted = False
         todo = effects(self._persisted, step, seen.routing)
-        self.state = step.state
-        for effect in todo:
-            self._boundary(type(effect).__name__)
-            await self._do(effect)
+        self.state, self.wake_at_ms = step.state, step.wake_at_ms
+        await self._carry_out(todo)
         self._boundary("end of pass")
         self._forget(step)
         return step, any(isinstance(effect, Persist | Reroute) for effect in todo)
+
+    async def _carry_out(self, todo: tuple[Effect, ...]) -> None:
+        """Do the effects in order. What fails before the state is written ends the pass, for the rest stands on it.
+        After that one trouble does not keep the others from being done: a workload that cannot be arranged must not
+        hold up a message, nor a route that cannot be written the workloads. The first trouble is raised in the end."""
+        written = max((index for index, effect in enumerate(todo) if isinstance(effect, Persist)), default=-1)
+        trouble: Exception | None = None
+        for index, effect in enumerate(todo):
+            self._boundary(type(effect).__name__)
+            try:
+                await self._do(effect)
+            except Exception as error:
+                if index <= written:
+                    raise
+                trouble = trouble or error
+        if trouble is not None:
+            raise trouble
 
     async def _advance(self, seen: Inputs) -> Step:
         """Ask the machine, answering readiness on the way; other questions that are open are set off."""

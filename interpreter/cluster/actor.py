@@ -60,6 +60,11 @@ class Actor:
         """What is known of the rollout, None before the first look."""
         return self._driver.state if self._driver is not None else None
 
+    @property
+    def wake_at_ms(self) -> Instant | None:
+        """When the rollout must be looked at even if the last look failed: its checks go on."""
+        return self._driver.wake_at_ms if self._driver is not None else None
+
     async def look(self) -> Instant | None:
         """Go on as far as can be gone now. When to look again, in wall time; None if only a change can matter.
 

@@ -47,6 +47,9 @@ from interpreter.workloads.kind import WorkloadError
 GRACE_S = 8.0
 """How long looks that have begun may take when the term ends; less than what is left of the lease."""
 
+LEAST_S = 1.0
+"""A look that failed is not repeated sooner, though a check be due: what is due at once may fail at once again."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -191,14 +194,16 @@ class Term:
     async def _trouble(self, key: Ref, actor: Actor, error: Exception) -> None:
         log.warning("a rollout is stuck", why=str(error))
         self._queue.retry(key)
+        self._come_back(key, actor.wake_at_ms, at_least=LEAST_S)
         try:
             await actor.trouble(error)
         except (ApiError, NotLeader) as other:
             log.warning("its trouble could not be shown", why=str(other))
 
-    def _come_back(self, key: Ref, wake: Instant | None) -> None:
+    def _come_back(self, key: Ref, wake: Instant | None, at_least: float = 0.0) -> None:
         if wake is not None:
-            self._queue.add_at(key, time.monotonic() + self._parts.clock.seconds_until(wake))
+            seconds = max(at_least, self._parts.clock.seconds_until(wake))
+            self._queue.add_at(key, time.monotonic() + seconds)
 
     async def _drop(self, key: Ref) -> None:
         actor = self._actors.pop(key, None)

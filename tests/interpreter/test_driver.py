@@ -185,3 +185,50 @@ async def test_an_idle_rollout_makes_no_pass_by_itself() -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(driver.run(lambda state: False), 0.5)
     assert passes == 1
+
+
+async def test_workloads_that_cannot_be_arranged_hold_up_neither_checks_nor_messages_nor_a_rollback() -> None:
+    """A pass whose arranging fails fails in the end, and whoever asked for it asks again; the rest was done."""
+    policy = replace(POLICY, channels={"oncall": ir.Channel("slack", "x")}, notify=("oncall",))
+    memory = Memory()
+    driver = await initialised(memory, policy)
+    sent: list[str] = []
+
+    async def broken(desired: Desired) -> None:
+        del desired
+        raise RuntimeError("the autoscaler is gone")
+
+    async def bad(question: Question) -> Answer:
+        del question
+        return Events(500, 1000)
+
+    async def note(action: Action) -> ActionResult:
+        sent.append(action.key)
+        return ActionResult(True)
+
+    memory.arrange, memory.asking, memory.doing = broken, bad, note  # type: ignore[method-assign]
+    for _ in range(200):
+        with pytest.raises(RuntimeError, match="autoscaler"):
+            await driver.pass_once()
+        if ended(driver.state):
+            break
+        await asyncio.sleep(0.01)
+    assert ended(driver.state)
+    assert memory.weights[-1] == 0
+    assert any("oncall" in key for key in sent)
+    await driver.close()
+
+
+async def test_what_fails_before_the_state_is_written_keeps_all_else_from_being_done() -> None:
+    memory = Memory()
+    driver = await initialised(memory)
+
+    async def full(state: State) -> None:
+        del state
+        raise OSError("no space left")
+
+    memory.persist = full  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="no space"):
+        for _ in range(10):
+            await driver.pass_once()
+    assert memory.weights == [0]
