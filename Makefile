@@ -30,7 +30,7 @@ demo: $(READY) ## a good and a bad revision under load, on this machine, in a mi
 	$(BIN)/python -m rollway demo
 
 .PHONY: demo-cluster
-demo-cluster: $(READY) ## the same in a cluster on this machine, in two minutes (ten more the first time)
+demo-cluster: $(READY) ## the same in a cluster on this machine (the first time it is built, for ten minutes)
 	@$(BIN)/python -m tests.e2e.demo
 
 .PHONY: prometheus

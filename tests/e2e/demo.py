@@ -3,15 +3,16 @@
     python -m tests.e2e.demo              the demo
     python -m tests.e2e.demo --crash      the same, and the controller is killed in the middle of it
 
-What is needed is fetched or built first: programs come from Go modules and from Debian, and stay in the user's cache.
-Then this program runs itself once more, in a network of its own. Exit codes: 0 it went as it should, 1 it did not, or
-something is missing, 130 stopped by Ctrl-C.
+What is needed is fetched or built first: the programs come from Go modules and from Debian, and stay in the user's
+cache. Then this program becomes itself once more, in a network of its own. Exit codes: 0 it went as it should, 1 it did
+not, or something is missing, 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
@@ -40,7 +41,8 @@ def main(words: list[str]) -> int:
     try:
         if given.inside:
             return inside(Programs(*given.inside), crash=given.crash)
-        return subprocess.run(command(programs(may_build=True), crash=given.crash), check=False).returncode
+        line = command(programs(may_build=True), crash=given.crash)
+        os.execvp(line[0], line)  # so that Ctrl-C and the exit code are that of the story itself
     except (UnavailableError, StageError, PlaneError) as error:
         say(f"demo-cluster: {error}")
         return 1
