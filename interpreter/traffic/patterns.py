@@ -46,9 +46,19 @@ def value_pattern(test: MatchTest) -> str:
         case "exists":
             return "^.*$"
         case "=~":
-            return f"^.*(?:{test.value}).*$"
+            return test.value if _is_bound(test.value) else f"^.*(?:{test.value}).*$"
         case _:
             assert_never(test.op)
+
+
+def _is_bound(pattern: str) -> bool:
+    """Whether an expression fits whole values only: it is bound to both ends, and that is not one alternative of it."""
+    tokens = _cut(pattern)
+    depth, alternatives = 0, False
+    for token in tokens:
+        depth += (token == "(") - (token == ")")
+        alternatives = alternatives or (token == "|" and depth == 0)
+    return tokens[:1] == ["^"] and tokens[-1:] == ["$"] and not alternatives and r"\Q" not in tokens
 
 
 def cookie_pattern(tests: Sequence[MatchTest]) -> str:
@@ -119,6 +129,13 @@ def _within_cookie(test: MatchTest) -> str:
 
 
 def _tokens(pattern: str, test: MatchTest) -> list[str]:
+    found = _cut(pattern)
+    if r"\Q" in found:
+        raise _cannot(test, "it quotes with `\\Q`; escape the characters one by one")
+    return found
+
+
+def _cut(pattern: str) -> list[str]:
     """An expression cut into characters, escapes (`\\d`, `\\pL`) and classes (`[^a-z]`)."""
     found: list[str] = []
     place = 0
@@ -127,8 +144,6 @@ def _tokens(pattern: str, test: MatchTest) -> list[str]:
         size = len(escape.group()) if escape else _class_size(pattern, place) if pattern[place] == "[" else 1
         found.append(pattern[place : place + size])
         place += size
-    if r"\Q" in found:
-        raise _cannot(test, "it quotes with `\\Q`; escape the characters one by one")
     return found
 
 

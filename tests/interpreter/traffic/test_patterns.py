@@ -80,3 +80,17 @@ def test_values_of_headers(op: str, value: str, yes: list[str], no: list[str]) -
     pattern = value_pattern(MatchTest("header", "x", op, value))  # type: ignore[arg-type]
     assert all(holds(pattern, each) for each in yes)
     assert not any(holds(pattern, each) for each in no)
+
+
+@pytest.mark.parametrize("pattern", ["^(a|b)$", r"^a\|b$", "^[|$]$", "^(.*?;)?(type=insider)(;.*)?$"])
+def test_an_expression_that_is_bound_to_both_ends_is_left_as_it_is(pattern: str) -> None:
+    """As its user wrote it, and as another controller wrote it into a route before."""
+    assert value_pattern(MatchTest("header", "x", "=~", pattern)) == pattern
+
+
+@pytest.mark.parametrize("pattern", ["^a|b$", "a$", "^a", r"^a\$", "^", "^a|^b$"])
+def test_one_that_is_not_bound_may_stand_anywhere(pattern: str) -> None:
+    made = value_pattern(MatchTest("header", "x", "=~", pattern))
+    assert made != pattern
+    for header in ("a", "ab", "zb", "za", "az", "a$"):
+        assert holds(made, header) is (re2.search(pattern, header) is not None), header
