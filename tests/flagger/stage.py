@@ -23,6 +23,7 @@ from tests.interpreter.cluster.history import History, history
 from tests.interpreter.cluster.life import Life, deployment
 
 CANARY = "Canary"
+SAMPLES = REFERENCE / "samples" / "flagger"
 METRICS_SERVER = "http://prometheus:9090"
 """Flagger's own default."""
 PHASES_OF_A_PROMOTION = ["Initialized", "Progressing", "Promoting", "Succeeded"]
@@ -41,7 +42,7 @@ MERGE = "application/merge-patch+json"
 
 def sample(path: str) -> Manifest:
     """A manifest of Flagger's own docs and tests."""
-    read: Manifest = yaml.safe_load((REFERENCE / "samples" / "flagger" / path).read_text(encoding="utf-8"))
+    read: Manifest = yaml.safe_load((SAMPLES / path).read_text(encoding="utf-8"))
     return read
 
 
@@ -69,9 +70,9 @@ class Stage:
         return await asyncio.to_thread(self.cluster.kubectl, *inside, stdin=stdin)
 
     async def apply(self, path: str) -> None:
-        """`kubectl apply -f` of a sample, as it stands in its file."""
-        file = REFERENCE / "samples" / "flagger" / path
-        done = await asyncio.to_thread(self.cluster.kubectl, "apply", "-f", str(file))
+        """`kubectl apply -f` of a sample, as it stands in its file; in our namespace, if it names none."""
+        where = () if "namespace" in sample(path)["metadata"] else ("-n", self.life.namespace)
+        done = await asyncio.to_thread(self.cluster.kubectl, "apply", "-f", str(SAMPLES / path), *where)
         assert done.returncode == 0, done.stderr
 
     async def canary(self, path: str, **spec: Any) -> None:

@@ -1,8 +1,8 @@
 """What stands around Flagger's samples, on the loopback interface.
 
 The samples name servers of a cluster: `http://flagger-loadtester.test/`, `http://prometheus.istio-system:9090`. The
-tests' controller is told of a proxy (`HTTP_PROXY`), and `Town` is that proxy, so that no address in a sample is changed.
-It plays some servers itself and hands requests to Prometheus on to a real one:
+tests' controller is told of a proxy (`HTTP_PROXY`), and `Town` is that proxy, so that no address in a sample changes.
+It plays some servers itself, and hands what is for Prometheus on to a real one:
 
 * The load tester answers by Flagger's contract (peers.md §5.2): tasks are taken with 202 and not carried out,
   `/gate/approve` is open, `/gate/halt` shut, `/gate/check` and `/rollback/check` as `open_gates` says.
