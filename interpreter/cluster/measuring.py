@@ -6,7 +6,6 @@ A template's Secret is one of the template's own namespace.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from dsl.flagger.templates import read_metric_template
@@ -16,8 +15,9 @@ from interpreter.cluster.caches import Caches
 from interpreter.cluster.clock import Clock
 from interpreter.cluster.credentials import Credentials, CredentialTrouble
 from interpreter.objects import Ref
-from interpreter.providers.metrics import Metrics
-from interpreter.providers.provider import Provider, ProviderError, Trouble
+from interpreter.providers.metrics import Metrics, Resolved
+from interpreter.providers.provider import ProviderError, Trouble
+from interpreter.providers.registry import Providers
 from interpreter.state import Answer, MetricQuestion
 
 KIND = "MetricTemplate"
@@ -27,9 +27,7 @@ API_VERSIONS = (names.API_VERSION, names.FLAGGER_API_VERSION)
 class Measuring:
     """Asks the metric servers for all rollouts of a controller."""
 
-    def __init__(
-        self, caches: Caches, credentials: Credentials, providers: Mapping[str, Provider], clock: Clock
-    ) -> None:
+    def __init__(self, caches: Caches, credentials: Credentials, providers: Providers, clock: Clock) -> None:
         self._caches = caches
         self._credentials = credentials
         self._providers = providers
@@ -38,21 +36,18 @@ class Measuring:
     async def answer(self, program: Program, question: MetricQuestion) -> Answer:
         """Never raises for what a server does."""
 
-        async def resolve(metric: Metric) -> Metric:
-            namespace = program.namespace
-            if metric.template is not None:
-                namespace = metric.template.partition("/")[0]
-                metric = self._from_template(metric)
-            return await self._with_credentials(metric, namespace)
+        async def resolve(metric: Metric) -> Resolved:
+            if metric.template is None:
+                return await self._with_secret(Resolved(metric), program.namespace)
+            return await self._with_secret(self._from_template(metric), metric.template.partition("/")[0])
 
         asked = replace(question, at_ms=self._clock.on_the_wall(question.at_ms))
         return await Metrics(program, self._providers, resolve=resolve).answer(asked)
 
     async def close(self) -> None:
-        for provider in self._providers.values():
-            await provider.close()
+        await self._providers.close()
 
-    def _from_template(self, metric: Metric) -> Metric:
+    def _from_template(self, metric: Metric) -> Resolved:
         namespace, _, name = (metric.template or "").partition("/")
         for api_version in API_VERSIONS:
             found = self._caches.find(Ref(api_version, KIND, namespace, name))
@@ -63,7 +58,7 @@ class Measuring:
         template = read_metric_template(found)
         if isinstance(template, str):
             raise ProviderError(Trouble.BAD_QUERY, f"the MetricTemplate `{metric.template}`: {template}")
-        return replace(
+        plain = replace(
             metric,
             template=None,
             queries=(Query(template.provider, template.query),),
@@ -72,12 +67,13 @@ class Measuring:
             headers={**template.headers, **metric.headers},
             insecure_skip_verify=template.insecure_skip_verify or metric.insecure_skip_verify,
         )
+        return Resolved(plain, region=template.region)
 
-    async def _with_credentials(self, metric: Metric, namespace: str) -> Metric:
-        if metric.secret is None:
-            return metric
+    async def _with_secret(self, found: Resolved, namespace: str) -> Resolved:
+        if found.metric.secret is None:
+            return found
         try:
-            headers = await self._credentials.headers(namespace, metric.secret)
+            data = await self._credentials.data(namespace, found.metric.secret)
         except CredentialTrouble as trouble:
             raise ProviderError(Trouble.AUTH, str(trouble)) from trouble
-        return replace(metric, secret=None, headers={**headers, **metric.headers})
+        return Resolved(replace(found.metric, secret=None), data, found.region)

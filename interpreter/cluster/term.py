@@ -38,7 +38,7 @@ from interpreter.cluster.policy import CLUSTER_LIBRARY
 from interpreter.cluster.queue import WorkQueue
 from interpreter.cluster.runs import KIND as RUN
 from interpreter.objects import Manifest, Ref
-from interpreter.providers.prometheus import Prometheus
+from interpreter.providers.registry import Providers
 from interpreter.state import Instant
 from interpreter.traffic.provider import TrafficError
 from interpreter.webhooks import Caller
@@ -74,7 +74,9 @@ class Term:
         self._caller = Caller()
         self._recorder = Recorder(api, identity)
         credentials = Credentials(api)
-        self._measuring = Measuring(self._caches, credentials, {"prometheus": Prometheus(metrics_server)}, clock)
+        self._measuring = Measuring(
+            self._caches, credentials, Providers({"prometheus": {"server": metrics_server}}), clock
+        )
         outside = Outside(self._caller, self._measuring, credentials, Lines(self._caches, credentials), self._recorder)
         self._parts = Parts(api, self._caches, outside, self._recorder, clock, boundary, default_provider)
         self._flagger = flagger

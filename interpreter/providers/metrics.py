@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from dsl.ir import Metric, Program, Query, Unit
 from interpreter.providers.provider import (
@@ -30,6 +30,14 @@ from interpreter.templates import TemplateProblem, render
 Part = Literal["value", "bad", "total"]
 
 
+class Resolved(NamedTuple):
+    """A metric that names nothing any more: its template looked up, its Secret read (`secret`, by key)."""
+
+    metric: Metric
+    secret: Mapping[str, str] = {}
+    region: str = ""
+
+
 class Metrics:
     """Answers questions about the metrics of one Program. `resolve` finds what a metric only names: a template, a
     Secret; it may raise `ProviderError`. Without it, metrics that name such things cannot be asked."""
@@ -40,7 +48,7 @@ class Metrics:
         providers: Mapping[str, Provider],
         *,
         timeout: float = 10.0,
-        resolve: Callable[[Metric], Awaitable[Metric]] | None = None,
+        resolve: Callable[[Metric], Awaitable[Resolved]] | None = None,
     ) -> None:
         self._program = program
         self._providers = providers
@@ -60,18 +68,19 @@ class Metrics:
             await provider.close()
 
     async def _measured(self, metric: Metric, question: MetricQuestion) -> Answer:
-        if self._resolve is not None:
-            metric = await self._resolve(metric)
+        found = Resolved(metric) if self._resolve is None else await self._resolve(metric)
+        metric = found.metric
         if metric.secret is not None:
             raise ProviderError(Trouble.AUTH, f"it needs the secret `{metric.secret}`, which is not to be had here")
         if metric.template is not None:
             raise ProviderError(Trouble.BAD_QUERY, f"the template `{metric.template}` is an object of a cluster")
         parts: list[Part] = [query.part for query in metric.queries]
-        asked = [self._ask(metric, query, question) for query in metric.queries]
+        asked = [self._ask(found, query, question) for query in metric.queries]
         measured = dict(zip(parts, await asyncio.gather(*asked), strict=True))
         return _put_together(question.metric, metric, measured)
 
-    async def _ask(self, metric: Metric, query: Query, question: MetricQuestion) -> Measurement:
+    async def _ask(self, found: Resolved, query: Query, question: MetricQuestion) -> Measurement:
+        metric = found.metric
         provider = self._providers.get(query.provider)
         if provider is None:
             known = ", ".join(sorted(self._providers)) or "none"
@@ -81,7 +90,14 @@ class Metrics:
         except TemplateProblem as problem:
             raise ProviderError(Trouble.BAD_QUERY, str(problem)) from problem
         rendered = RenderedQuery(
-            text, question.at_ms, question.window_ms, metric.server, metric.headers, metric.insecure_skip_verify
+            text,
+            question.at_ms,
+            question.window_ms,
+            metric.server,
+            metric.headers,
+            metric.insecure_skip_verify,
+            found.secret,
+            found.region,
         )
         return await guarded(provider, rendered, timeout=self._timeout)
 

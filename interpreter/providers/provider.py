@@ -41,7 +41,11 @@ class ProviderError(Exception):
 
 
 class RenderedQuery(NamedTuple):
-    """A query with its variables put in, and when it is asked about. `headers` may hold credentials."""
+    """A query with its variables put in, and when it is asked about.
+
+    `headers` may hold credentials, `secret` is the data of the Secret that the metric names, by key: which keys count
+    is each provider's own. `region` is for clouds that have them.
+    """
 
     text: str
     at_ms: Instant
@@ -49,6 +53,8 @@ class RenderedQuery(NamedTuple):
     server: str | None = None
     headers: Mapping[str, str] = {}
     insecure_skip_verify: bool = False
+    secret: Mapping[str, str] = {}
+    region: str = ""
 
 
 class Sample(NamedTuple):

@@ -1,0 +1,43 @@
+"""Which metric provider has which name. Each stands in a module of its own, imported when it is first asked for: an
+installation pays for the servers that it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+from interpreter.providers.provider import Provider
+
+PROVIDERS: Mapping[str, str] = {
+    "prometheus": "interpreter.providers.prometheus:Prometheus",
+}
+"""By the name that the language has for it: the module, and the class in it."""
+
+
+class Providers(Mapping[str, Provider]):
+    """All providers, each made when it is first asked for. `settings` are the arguments of some, by name: the server
+    that is asked where a policy names none (`{"prometheus": {"server": URL}}`)."""
+
+    def __init__(self, settings: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+        self._settings = dict(settings or {})
+        self._made: dict[str, Provider] = {}
+
+    def __getitem__(self, name: str) -> Provider:
+        if name not in self._made:
+            module, kind = PROVIDERS[name].split(":")
+            self._made[name] = getattr(import_module(module), kind)(**self._settings.get(name, {}))
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(PROVIDERS)
+
+    def __len__(self) -> int:
+        return len(PROVIDERS)
+
+    async def close(self) -> None:
+        """Let go of the connections of those that were made."""
+        for provider in self._made.values():
+            await provider.close()
+        self._made.clear()
