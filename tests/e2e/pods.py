@@ -17,7 +17,7 @@ import contextlib
 import json
 import ssl
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, NamedTuple
 
 import httpx
@@ -25,6 +25,9 @@ import httpx
 from tests.controlplane.api import Api
 
 PORT = 8080
+STARTS_S = 1.5
+"""From when a pod runs to when it listens. It is longer than the data plane takes to see it: who does not wait for pods
+to be ready loses requests."""
 NOT_READY = "kwok.test/fail"
 VERSION_HEADER, WORKLOAD_HEADER = "X-Version", "X-Workload"
 _MERGE = {"Content-Type": "application/merge-patch+json"}
@@ -52,8 +55,8 @@ class Pods:
             trust_env=False,
             timeout=30,
         )
-        self._running: dict[str, _Running] = {}
-        self._conversations: set[asyncio.Task[None]] = set()
+        self._lives: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Pods:
@@ -64,9 +67,9 @@ class Pods:
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
-        for uid in list(self._running):
-            self._stop(uid)
-        await asyncio.gather(*self._conversations)
+        for life in self._lives.values():
+            life.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._client.aclose()
 
     # --- the pods of the cluster ----------------------------------------------------------------------------------
@@ -77,7 +80,7 @@ class Pods:
             try:
                 listed = (await self._client.get(self._path)).raise_for_status().json()
                 for pod in listed["items"]:
-                    await self._see("MODIFIED", pod)
+                    self._see("MODIFIED", pod)
                 await self._events(listed["metadata"]["resourceVersion"])
             except httpx.HTTPError as error:
                 self.troubles.append(f"pods cannot be watched: {error!r}")
@@ -90,26 +93,20 @@ class Pods:
                 event = json.loads(line)
                 if event["type"] == "ERROR":
                     return
-                await self._see(event["type"], event["object"])
+                self._see(event["type"], event["object"])
 
-    async def _see(self, event: str, pod: Mapping[str, Any]) -> None:
-        metadata, status = pod["metadata"], pod.get("status") or {}
-        uid, address = metadata["uid"], status.get("podIP")
+    def _see(self, event: str, pod: Mapping[str, Any]) -> None:
+        uid, status = pod["metadata"]["uid"], pod.get("status") or {}
+        address = status.get("podIP")
         if event == "DELETED":
-            self._stop(uid)
-        elif address and status.get("phase") == "Running" and uid not in self._running:
-            await self._start(uid, address, pod)
-        if NOT_READY in (metadata.get("annotations") or {}) and uid in self._running and event != "DELETED":
-            await self._become_ready(metadata["name"])
+            if uid in self._lives:
+                self._lives.pop(uid).cancel()
+        elif address and status.get("phase") == "Running" and uid not in self._lives:
+            self._lives[uid] = self._begin(self._live(address, pod))
 
-    async def _become_ready(self, name: str) -> None:
-        patch = {"metadata": {"annotations": {NOT_READY: None}}}
-        answer = await self._client.patch(f"{self._path}/{name}", content=json.dumps(patch), headers=_MERGE)
-        if answer.status_code not in (200, 404):
-            self.troubles.append(f"pod {name} cannot be made ready: {answer.text}")
-
-    async def _start(self, uid: str, address: str, pod: Mapping[str, Any]) -> None:
-        (container,) = pod["spec"]["containers"]
+    async def _live(self, address: str, pod: Mapping[str, Any]) -> None:
+        """A pod's whole life. It ends as a process does: with all its connections."""
+        name, (container,) = pod["metadata"]["name"], pod["spec"]["containers"]
         given = {one["name"]: one.get("value", "") for one in container.get("env", ())}
         behaviour = Behaviour(
             given.get("VERSION", "?"),
@@ -119,31 +116,37 @@ class Pods:
         )
 
         def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.create_task(behaviour.serve(reader, writer))
-            self._conversations.add(task)
-            task.add_done_callback(self._conversations.discard)
+            self._begin(behaviour.serve(reader, writer))
 
+        await asyncio.sleep(STARTS_S)
         try:
             server = await asyncio.start_server(connected, address, PORT)
         except OSError as error:
-            self.troubles.append(f"pod {pod['metadata']['name']} cannot listen at {address}:{PORT}: {error}")
-        else:
-            self._running[uid] = _Running(server, behaviour)
-
-    def _stop(self, uid: str) -> None:
-        """As a process ends: with all its connections."""
-        running = self._running.pop(uid, None)
-        if running is not None:
-            running.server.close()
-            for writer in running.behaviour.connections:
+            self.troubles.append(f"pod {name} cannot listen at {address}:{PORT}: {error}")
+            return
+        try:
+            await self._become_ready(name)
+            await asyncio.Event().wait()
+        finally:
+            server.close()
+            for writer in behaviour.connections:
                 writer.close()
 
+    async def _become_ready(self, name: str) -> None:
+        patch = json.dumps({"metadata": {"annotations": {NOT_READY: None}}})
+        try:
+            answer = await self._client.patch(f"{self._path}/{name}", content=patch, headers=_MERGE)
+        except httpx.HTTPError as error:
+            self.troubles.append(f"pod {name} cannot be made ready: {error!r}")
+        else:
+            if answer.status_code not in (200, 404):
+                self.troubles.append(f"pod {name} cannot be made ready: {answer.text}")
 
-class _Running(NamedTuple):
-    """A pod whose server is up."""
-
-    server: asyncio.Server
-    behaviour: Behaviour
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
 
 class Behaviour:
