@@ -161,7 +161,7 @@ class Life:
         assert found is not None, f"{kind} {name} does not exist"
         return found
 
-    async def list(self, kind: str, label_selector: str = "") -> list[Manifest]:
+    async def all_of(self, kind: str, label_selector: str = "") -> list[Manifest]:
         """The objects of a kind in the namespace."""
         return await self.api.list((KNOWN.get(kind, "v1"), kind), self.namespace, label_selector)
 
@@ -264,7 +264,7 @@ class Life:
         """The statuses and events of the namespace, for a failure to be understood."""
         lines = []
         try:
-            lines += [f"{one['metadata']['name']}: {one.get('status')}" for one in await self.list("Rollout")]
+            lines += [f"{one['metadata']['name']}: {one.get('status')}" for one in await self.all_of("Rollout")]
             lines += await self.events()
         except ApiError as error:
             lines.append(str(error))

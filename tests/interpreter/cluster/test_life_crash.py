@@ -159,7 +159,7 @@ async def _over(at_work: Life, fate: Fate | None) -> bool:
 async def _ending(at_work: Life, seen: History, hooks: Hooks) -> Ending:
     status, run = await at_work.status(), await at_work.get("RolloutRun", "web-1")
     services = [await at_work.get("Service", name) for name in ("web", "web-primary", "web-canary")]
-    runs = [one["metadata"]["name"] for one in await at_work.list("RolloutRun")]
+    runs = [one["metadata"]["name"] for one in await at_work.all_of("RolloutRun")]
     return Ending(
         tuple(seen.values("VirtualService", "web", canary_weight)),
         status["phase"],

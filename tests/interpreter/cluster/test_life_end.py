@@ -57,7 +57,7 @@ async def _kept(at_work: Life, owner: str) -> list[str]:
     """What there is of ours that the garbage collector would not take with its owner."""
     found = []
     for kind in ("Deployment", "Service", "VirtualService", "DestinationRule", "RolloutRun"):
-        for one in await at_work.list(kind):
+        for one in await at_work.all_of(kind):
             metadata = one["metadata"]
             ours = (metadata.get("labels") or {}).get(names.MANAGED_BY) == names.MANAGER
             if ours and owner not in [each["uid"] for each in metadata.get("ownerReferences") or ()]:
@@ -110,7 +110,7 @@ async def test_deleted_without_revert_everything_goes_on_serving(kubeconfig: str
 
 
 async def _gone_runs(at_work: Life) -> bool:
-    return await at_work.list("RolloutRun") == []
+    return await at_work.all_of("RolloutRun") == []
 
 
 @pytest.mark.parametrize("revert", [True, False])

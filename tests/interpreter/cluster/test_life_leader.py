@@ -104,18 +104,17 @@ async def test_one_that_loses_the_lease_writes_no_more(
 async def test_a_line_that_is_cut_again_and_again(
     kubeconfig: str, namespace: str, hooks: Hooks, tmp_path: Path
 ) -> None:
-    async with Line(Path(kubeconfig), tmp_path) as line:
-        async with life(kubeconfig, namespace, start=False, speed=20) as at_work:
-            await at_work.start(kubeconfig=str(line.kubeconfig))
-            await at_work.deployment()
-            await at_work.rollout(POLICY.replace("GATE", hooks.gate("go")))
-            await at_work.phase("Initialized")
-            async with history(at_work, "VirtualService") as seen:
-                cutting = asyncio.create_task(_cut(line))
-                hooks.open("go")
-                await at_work.push("web:2")
-                await at_work.phase("Succeeded")
-                cutting.cancel()
+    async with Line(Path(kubeconfig), tmp_path) as line, life(kubeconfig, namespace, start=False, speed=20) as at_work:
+        await at_work.start(kubeconfig=str(line.kubeconfig))
+        await at_work.deployment()
+        await at_work.rollout(POLICY.replace("GATE", hooks.gate("go")))
+        await at_work.phase("Initialized")
+        async with history(at_work, "VirtualService") as seen:
+            cutting = asyncio.create_task(_cut(line))
+            hooks.open("go")
+            await at_work.push("web:2")
+            await at_work.phase("Succeeded")
+            cutting.cancel()
     assert seen.values("VirtualService", "web", canary_weight) == WEIGHTS
     assert line.opened > 20
 
@@ -128,29 +127,27 @@ async def _cut(line: Line) -> None:
 
 async def test_a_line_that_falls_silent(kubeconfig: str, namespace: str, hooks: Hooks, tmp_path: Path) -> None:
     """Nothing comes through for a while; then it does, and the rollout goes on from where it was."""
-    async with Line(Path(kubeconfig), tmp_path) as line:
-        async with life(kubeconfig, namespace, start=False, speed=20) as at_work:
-            await at_work.start(kubeconfig=str(line.kubeconfig))
-            async with history(at_work, "VirtualService") as seen:
-                await at_the_gate(at_work, hooks)
-                line.silence()
-                hooks.open("go")
-                await asyncio.sleep(2)
-                assert await at_work.weight() == 20
-                line.mend()
-                await at_work.phase("Succeeded")
+    async with Line(Path(kubeconfig), tmp_path) as line, life(kubeconfig, namespace, start=False, speed=20) as at_work:
+        await at_work.start(kubeconfig=str(line.kubeconfig))
+        async with history(at_work, "VirtualService") as seen:
+            await at_the_gate(at_work, hooks)
+            line.silence()
+            hooks.open("go")
+            await asyncio.sleep(2)
+            assert await at_work.weight() == 20
+            line.mend()
+            await at_work.phase("Succeeded")
     assert seen.values("VirtualService", "web", canary_weight) == WEIGHTS
 
 
 async def test_somebody_else_writes_a_run(kubeconfig: str, namespace: str, hooks: Hooks) -> None:
     """Each write of ours then is a conflict: all is read anew, and nothing is lost or done twice."""
-    async with life(kubeconfig, namespace, speed=20) as at_work:
-        async with history(at_work, "VirtualService") as seen:
-            await at_the_gate(at_work, hooks)
-            meddling = asyncio.create_task(_meddle(at_work))
-            hooks.open("go")
-            await at_work.phase("Succeeded")
-            meddling.cancel()
+    async with life(kubeconfig, namespace, speed=20) as at_work, history(at_work, "VirtualService") as seen:
+        await at_the_gate(at_work, hooks)
+        meddling = asyncio.create_task(_meddle(at_work))
+        hooks.open("go")
+        await at_work.phase("Succeeded")
+        meddling.cancel()
     assert seen.values("VirtualService", "web", canary_weight) == WEIGHTS
 
 

@@ -122,7 +122,8 @@ async def test_the_same_approval_given_twice_works_twice(kubeconfig: str, namesp
         await at_work.push("web:2")
         revision = await at_work.taken_up()
         for weight in (10, 50):
-            await at_work.until(lambda seen, weight=weight: seen["weight"] == weight and "approval" in seen["reason"])
+            await at_work.weighs(weight)
+            await at_work.until(lambda seen: "waiting for approval" in seen["reason"])
             await at_work.so(lambda: _without_annotations(at_work), "the last one is taken off")
             await at_work.annotate(approve=revision)
         await at_work.phase("Succeeded")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.interpreter.cluster.history import History, history
 from tests.interpreter.cluster.life import Life, canary_weight, life, service
 
@@ -14,7 +16,7 @@ POLICY = """
     }
 """
 SEEN = ("Deployment", "Pod", "Service", "EndpointSlice", "VirtualService")
-SLOWLY = {"annotations": {"kwok.test/ready-after": "1500ms"}}
+SLOWLY: dict[str, Any] = {"annotations": {"kwok.test/ready-after": "1500ms"}}
 
 
 def downs(seen: History) -> list[tuple[int, int, str | None]]:
@@ -30,14 +32,14 @@ def downs(seen: History) -> list[tuple[int, int, str | None]]:
     return found
 
 
-async def began(at_work: Life, *, users_service: bool, **template: object) -> History:
+async def began(at_work: Life, *, users_service: bool, **template: Any) -> History:
     """From a Deployment that serves by itself to a rollout that looks after it."""
     await at_work.deployment(**template)
     if users_service:
         await at_work.apply(service())
 
     async def serves() -> bool:
-        return (await at_work.get("Deployment", "web")).get("status", {}).get("readyReplicas") == 2
+        return bool((await at_work.get("Deployment", "web")).get("status", {}).get("readyReplicas") == 2)
 
     await at_work.so(serves, "the target serves")
     async with history(at_work, *SEEN) as seen:
