@@ -145,6 +145,9 @@ def _checked(owner: Owner, compilation: Compilation, sources: tuple[Ref, ...]) -
         if said != meant:
             other = f"the text speaks of {what} `{said}`, and the object of `{meant}`: they must be the same"
             return Policy(None, (other,), sources)
+    if program.baseline:
+        why = "`baseline` cannot be run in a cluster yet: compare with the primary (`of primary`) instead"
+        return Policy(None, (why,), sources)
     return Policy(program, (), sources)
 
 
