@@ -1,4 +1,4 @@
-"""What other programs read: the JSON Schema of a Program, and the custom resource definitions of the cluster's interpreter.
+"""What other programs read: the JSON Schema of a Program, and the definitions of the cluster's custom resources.
 
 Everything here but this text and the README is generated from the code (`make generate`), and checked to be current
 (`make check`). It is part of the wheel.
