@@ -32,6 +32,7 @@ from interpreter.driver import Driver
 from interpreter.objects import Manifest, Ref
 from interpreter.phases import AT_REST
 from interpreter.state import Instant, Phase, Stage, State, Step
+from interpreter.workloads.metadata import FLAGGERS, PLAIN
 
 _MOST_PASSES = 50
 _OURS = frozenset({names.FINALIZER, names.FLAGGER_FINALIZER})
@@ -171,7 +172,8 @@ class Actor:
 
     async def _begin(self, owner: Owner, program: Program, recalled: Recalled | None) -> Driver:
         parts = self._parts
-        subject = Subject(program, parts.caches, await custom_resource(parts.api, program.target))
+        naming = FLAGGERS if owner.kind == CANARY else PLAIN
+        subject = Subject(program, parts.caches, await custom_resource(parts.api, program.target), naming)
         await self._listen((subject.target_ref, subject.apex_ref))
         await self._listen(subject.refs())  # what the target refers to can be told only now
         runs = Runs(parts.api, parts.caches, owner)

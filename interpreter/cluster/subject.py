@@ -16,6 +16,7 @@ from interpreter.traffic.provider import Site, TrafficProvider
 from interpreter.traffic.registry import provider
 from interpreter.workloads.configs import ConfigRef, is_tracked, references
 from interpreter.workloads.kind import Snapshot, WorkloadKind
+from interpreter.workloads.metadata import PLAIN, Naming
 from interpreter.workloads.ports import service_port
 from interpreter.workloads.registry import BUILT_IN, kind_of, ref_of_workload
 from interpreter.workloads.revision import revision_of
@@ -26,9 +27,9 @@ from interpreter.workloads.services import discovered_ports, service_names, serv
 class Subject:
     """One rollout's workload. `crd` is the CustomResourceDefinition of a target that is not built in."""
 
-    def __init__(self, program: Program, caches: Caches, crd: Manifest | None = None) -> None:
+    def __init__(self, program: Program, caches: Caches, crd: Manifest | None = None, naming: Naming = PLAIN) -> None:
         self.program = program
-        self.kind: WorkloadKind = kind_of(program.target, crd)
+        self.kind: WorkloadKind = kind_of(program.target, crd, naming)
         self.provider: TrafficProvider = provider(program.traffic.provider)
         self.target_ref = ref_of_workload(program.target, program.namespace)
         self.primary_ref = self.target_ref._replace(name=f"{self.target_ref.name}-primary")

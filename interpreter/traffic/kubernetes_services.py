@@ -4,6 +4,9 @@ There is nothing to split traffic with, so the canary is tested out of sight, by
 What can be had is all of the traffic on the canary: the apex Service selects the canary's pods instead of the
 primary's. A failed promotion needs that, when the canary is the only healthy copy. The three Services themselves are
 kept by `interpreter.workloads.services`, which must be told the same: whom the apex leads to.
+
+Where the target is a Service itself, the apex is that Service, and its selector is the very thing that is released: it
+is never touched, and says nothing of where traffic goes. Whoever wants the primary calls `A-primary`.
 """
 
 from __future__ import annotations
@@ -38,6 +41,10 @@ class KubernetesServices:
         live = existing.get(_apex(site))
         if live is None:
             raise TrafficError(f"{_apex(site)} does not exist, so no traffic can be sent anywhere: make it first")
+        if _is_target(site):
+            if routing == _HOME:
+                return ()
+            raise TrafficError(f"{_apex(site)} is the target itself: it cannot be led elsewhere; use another provider")
         after = copied(live)
         after["spec"]["selector"] = {**_others(site, live), site.label: _pods(site)[routing == _ALL]}
         return tuple(edit(live, after))
@@ -46,6 +53,8 @@ class KubernetesServices:
         live = existing.get(_apex(site))
         if live is None:
             return None
+        if _is_target(site):
+            return _HOME
         selected = (live["spec"].get("selector") or {}).get(site.label, "")
         return dict(zip(_pods(site), (_HOME, _ALL), strict=True)).get(selected)
 
@@ -56,6 +65,11 @@ class KubernetesServices:
 
 def _apex(site: Site) -> Ref:
     return site.ref("v1", "Service", site.apex)
+
+
+def _is_target(site: Site) -> bool:
+    target = site.program.target
+    return target.kind.lower() == "service" and target.api_version in ("", "v1") and target.name == site.apex
 
 
 def _pods(site: Site) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from interpreter.workloads.derivation import (
 )
 from interpreter.workloads.kind import Snapshot, WorkloadError
 from interpreter.workloads.metadata import PLAIN, Naming
-from interpreter.workloads.revision import SCALED_TO_ZERO, ZERO_SELECTORS, cleaned
+from interpreter.workloads.revision import ZERO_SELECTORS, cleaned
 
 _COPIED = ("minReadySeconds", "revisionHistoryLimit", "updateStrategy")
 
@@ -80,7 +80,7 @@ class DaemonSetKind:
         after = copy.deepcopy(target)
         kept = {key: value for key, value in selector.items() if key not in marks}
         if replicas == 0:
-            kept[SCALED_TO_ZERO] = "true"
+            kept[self.naming.zero] = "true"
         after["spec"]["template"]["spec"].pop("nodeSelector", None)
         if kept:
             after["spec"]["template"]["spec"]["nodeSelector"] = kept

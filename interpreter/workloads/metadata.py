@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from interpreter.cluster import names
 from interpreter.objects import Manifest
 from interpreter.workloads.kind import SELECTOR_LABELS
+from interpreter.workloads.revision import FLAGGER_SCALED_TO_ZERO, SCALED_TO_ZERO
 
 PRIMARY = "-primary"
 """What a copy's name, and its value of the selector label, end in."""
@@ -47,13 +48,18 @@ class Naming(NamedTuple):
 
     `selector_labels`: the first that a target selects by is rewritten. `prefixes`: keys of object metadata that begin
     with one of them go over (`*`: all); pod labels go over whatever they are, since selectors lean on them.
+    `zero` is the node selector of a DaemonSet that is to run nowhere; its value is `true`.
     """
 
     selector_labels: tuple[str, ...] = SELECTOR_LABELS
     prefixes: tuple[str, ...] = ("*",)
+    zero: str = SCALED_TO_ZERO
 
 
 PLAIN = Naming()
+FLAGGERS = Naming(zero=FLAGGER_SCALED_TO_ZERO)
+"""For the target of a Canary: should Flagger take it back, it must know the node selector, which it takes for the
+user's own otherwise, and gives to the primary."""
 
 
 def carried(pairs: Mapping[str, str] | None, prefixes: Iterable[str] = ("*",)) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.fetch import find
 from tests.controlplane.plane import running
 from tests.controlplane.plugin import missing
-from tests.flagger.planes import DataPlanes, data_planes
+from tests.flagger.planes import data_planes
 from tests.flagger.stage import Stage, stage
 from tests.flagger.town import Town, town
 from tests.goprograms import UnavailableError
@@ -45,33 +46,20 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="session")
 def healthy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPrometheus]:
-    """A Prometheus that has seen nothing but good canaries."""
-    with (
-        prometheus_running(binary(), tmp_path_factory.mktemp("prometheus")) as made,
-        data_planes() as exporter,
-        made.scraping("planes", exporter.url),
-    ):
+    """A Prometheus that has seen nothing but a good canary."""
+    yield from _prometheus(tmp_path_factory.mktemp("prometheus"), "200")
+
+
+@pytest.fixture(scope="session")
+def ailing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealPrometheus]:
+    """One that has seen nothing but a bad one."""
+    yield from _prometheus(tmp_path_factory.mktemp("prometheus"), "500")
+
+
+def _prometheus(folder: Path, status: str) -> Iterator[RealPrometheus]:
+    with prometheus_running(binary(), folder) as made, data_planes(status) as url, made.scraping("planes", url):
         asyncio.run(_until_scraped(made))
         yield made
-
-
-class Failing:
-    """A Prometheus, and the data planes that it scrapes."""
-
-    def __init__(self, prometheus: RealPrometheus, planes: DataPlanes) -> None:
-        self.prometheus, self.planes = prometheus, planes
-
-
-@pytest.fixture
-def own_prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Failing]:
-    """For a test of a bad canary, since a Prometheus remembers it."""
-    with (
-        prometheus_running(binary(), tmp_path_factory.mktemp("prometheus")) as made,
-        data_planes() as exporter,
-        made.scraping("planes", exporter.url),
-    ):
-        asyncio.run(_until_scraped(made))
-        yield Failing(made, exporter)
 
 
 async def _until_scraped(prometheus: RealPrometheus) -> None:
@@ -92,9 +80,9 @@ async def around(healthy: RealPrometheus, monkeypatch: pytest.MonkeyPatch) -> As
 
 
 @pytest.fixture
-async def around_failing(own_prometheus: Failing, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Town]:
-    """The same, with a Prometheus that can be shown a bad canary."""
-    async with town(own_prometheus.prometheus.url) as made:
+async def around_a_bad_one(ailing: RealPrometheus, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Town]:
+    """The same, where the metrics are those of a bad canary."""
+    async with town(ailing.url) as made:
         _lead(made, monkeypatch)
         yield made
 

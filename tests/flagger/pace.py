@@ -37,6 +37,8 @@ class PacedClock(Clock):
 
     def __init__(self) -> None:
         super().__init__()
+        self.fast = FAST
+        """Its speed while nothing happens."""
         now = _wall()
         self._stretches = [_Stretch(now, now, 1.0)]
 
@@ -76,7 +78,7 @@ async def paced(api: Api, clock: PacedClock, namespace: str) -> AsyncIterator[No
 async def _shift(api: Api, clock: PacedClock, namespace: str) -> None:
     while True:
         workloads = [one for kind in _KINDS for one in await api.list(kind, namespace)]
-        clock.pace(FAST if all(map(_at_rest, workloads)) else 1.0)
+        clock.pace(clock.fast if all(map(_at_rest, workloads)) else 1.0)
         await asyncio.sleep(_LOOKED_AT_EVERY_S)
 
 

@@ -1,8 +1,8 @@
 """The series of data planes that cannot run here: Istio's, ingress-nginx's, Skipper's, and of applications that count.
 
 They are told to a real Prometheus as if requests came in to the canary `podinfo` all the time, a hundred a second, each
-answered in 20 ms. While it is `failing` every fifth is answered with a 500. A Prometheus remembers a failure for as
-long as a query looks back: who lets it fail has one of its own.
+answered in 20 ms; by a bad canary all of them with a 500. A Prometheus remembers what it has seen for as long as a
+query looks back: a bad canary has one of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 RATE = 100.0
-FAILING = 0.2
 NAMESPACES = ("test", "ab-test", "sa-test")
 INGRESSES = {"podinfo": "podinfo", "podinfo-ingress": "podinfo-service"}
 """Of the samples: the Ingress, and the Service behind it."""
@@ -22,37 +21,11 @@ _SECONDS = ("0.01", "0.025", "0.1", "0.5", "+Inf")
 _MILLISECONDS = ("10", "25", "100", "500", "+Inf")
 
 
-class DataPlanes:
-    """What is exported. `url` is where."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self._since = time.monotonic()
-        self._good = self._bad = 1000.0
-        self._failing = False
-        self._lock = threading.Lock()
-
-    @property
-    def failing(self) -> bool:
-        return self._failing
-
-    @failing.setter
-    def failing(self, failing: bool) -> None:
-        with self._lock:
-            self._count()
-            self._failing = failing
-
-    def page(self) -> str:
-        with self._lock:
-            self._count()
-            counts = {"200": self._good, "500": self._bad}
-        return "\n".join(line for namespace in NAMESPACES for line in _series(namespace, counts)) + "\n"
-
-    def _count(self) -> None:
-        now = time.monotonic()
-        came, self._since = (now - self._since) * RATE, now
-        bad = came * FAILING if self._failing else 0.0
-        self._good, self._bad = self._good + came - bad, self._bad + bad
+def page(status: str, seconds: float) -> str:
+    """What is exported after so many seconds, if all requests were answered with this status."""
+    counts = {"200": 0.0, "500": 0.0}
+    counts[status] = seconds * RATE
+    return "\n".join(line for namespace in NAMESPACES for line in _series(namespace, counts)) + "\n"
 
 
 def _series(namespace: str, counts: Mapping[str, float]) -> Iterator[str]:
@@ -97,13 +70,13 @@ def _line(name: str, labels: Mapping[str, str], value: float) -> str:
 
 
 @contextlib.contextmanager
-def data_planes() -> Iterator[DataPlanes]:
-    """To be scraped at `url`, until the end of the block."""
-    made = DataPlanes()
+def data_planes(status: str = "200") -> Iterator[str]:
+    """Where they can be scraped, until the end of the block."""
+    began = time.monotonic()
 
     class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = made.page().encode()
+            body = page(status, time.monotonic() - began).encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.send_header("Content-Length", str(len(body)))
@@ -116,9 +89,8 @@ def data_planes() -> Iterator[DataPlanes]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    made.url = f"http://127.0.0.1:{server.server_port}"
     try:
-        yield made
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

@@ -108,7 +108,7 @@ class Stage:
 
     async def name(self) -> str:
         """Of the one Canary that there is."""
-        (one,) = await self.life.list(CANARY)
+        (one,) = await self.life.all_of(CANARY)
         return str(one["metadata"]["name"])
 
     async def phase(self, phase: str) -> dict[str, Any]:

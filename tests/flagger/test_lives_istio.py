@@ -6,7 +6,6 @@ from typing import Any
 
 from interpreter.objects import Manifest
 from tests.controlplane.cluster import ControlPlane
-from tests.flagger.conftest import Failing
 from tests.flagger.stage import PHASES_OF_A_PROMOTION, Stage, phases, podinfo, promoted, sample, stage, weights
 from tests.flagger.town import Town
 from tests.interpreter.cluster.life import canary_weight
@@ -195,7 +194,7 @@ async def test_the_tutorial_with_an_autoscaler(at_work: Stage) -> None:
     assert weights(seen) == [0, 10, 20, 30, 40, 50, 0]
     replicas = seen.values("Deployment", "podinfo", lambda one: one["spec"]["replicas"])
     assert replicas == [0, 2, 0]
-    tls = {one["metadata"]["name"]: one["spec"]["trafficPolicy"]["tls"] for one in await life.list("DestinationRule")}
+    tls = {one["metadata"]["name"]: one["spec"]["trafficPolicy"]["tls"] for one in await life.all_of("DestinationRule")}
     assert tls == {"podinfo-primary": {"mode": "DISABLE"}, "podinfo-canary": {"mode": "DISABLE"}}
     assert any(
         "flagger-cookie=" in text for one in seen.values("VirtualService", "podinfo", set_cookies) for text in one
@@ -204,6 +203,7 @@ async def test_the_tutorial_with_an_autoscaler(at_work: Stage) -> None:
 
 async def test_a_mirrored_release(at_work: Stage) -> None:
     """Flagger's tutorial shows it without its target, which is that of the tutorial's other Canary."""
+    at_work.clock.fast = 150.0
     mirrored = sample(MIRRORED)["spec"]
     await at_work.life.apply(podinfo())
     await at_work.canary(TUTORIAL, analysis=mirrored["analysis"], autoscalerRef=None)
@@ -218,13 +218,12 @@ async def test_a_mirrored_release(at_work: Stage) -> None:
     assert seen.values("VirtualService", "podinfo", canary_weight) == [0, 100, 0]
 
 
-async def test_a_bad_canary_goes_back(cluster: ControlPlane, around_failing: Town, own_prometheus: Failing) -> None:
-    async with stage(cluster, around_failing) as at_work:
+async def test_a_bad_canary_goes_back(cluster: ControlPlane, around_a_bad_one: Town) -> None:
+    async with stage(cluster, around_a_bad_one) as at_work:
         life = at_work.life
         await at_work.apply(TEMPLATE)
         await at_work.begin(WEIGHTS)
         before = await at_work.status()
-        own_prometheus.planes.failing = True
         async with at_work.seeing("VirtualService", "Deployment") as seen:
             await at_work.push()
             status = await at_work.phase("Failed")

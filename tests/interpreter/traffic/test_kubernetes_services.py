@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from dsl.ir import WorkloadRef
 from interpreter.routing import HOME
 from interpreter.state import Routing
 from interpreter.traffic.kubernetes_services import KubernetesServices
@@ -42,6 +45,18 @@ def test_a_service_that_selects_others_is_no_routing(selector: dict[str, str] | 
     assert KUBERNETES.read(rig.site, objects.objects) is None
     objects.do(KUBERNETES.render(rig.site, weight(100), objects.objects))
     assert KUBERNETES.read(rig.site, objects.objects) == weight(100)
+
+
+def test_a_service_that_is_the_target_is_left_alone() -> None:
+    """Its selector is what is released."""
+    rig = RIGS["kubernetes"]("test")
+    (apex,) = rig.given
+    program = replace(rig.site.program, target=WorkloadRef("service", rig.site.apex))
+    place, objects = replace(rig.site, program=program), Pretence([apex]).objects
+    assert KUBERNETES.read(place, objects) == HOME
+    assert KUBERNETES.render(place, HOME, objects) == ()
+    with pytest.raises(TrafficError, match="is the target itself"):
+        KUBERNETES.render(place, weight(100), objects)
 
 
 def test_a_provider_that_is_not_there() -> None:
