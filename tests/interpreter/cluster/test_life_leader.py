@@ -4,10 +4,12 @@ mid-rollout, one that lost the lease writes no more, a line is cut, or falls sil
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
 from interpreter.cluster.controller import LEASE
+from tests.controlplane.audit import Mark
 from tests.controlplane.cluster import ControlPlane
 from tests.interpreter.cluster.history import history
 from tests.interpreter.cluster.hooks import Hooks
@@ -99,6 +101,34 @@ async def test_one_that_loses_the_lease_writes_no_more(
         await at_work.api.patch(at_work.ref("Lease", LEASE, "coordination.k8s.io/v1"), {"spec": {"holderIdentity": ""}})
         await at_work.phase("Succeeded")
         assert await at_work.image("web-primary") == "web:3"
+
+
+async def test_one_that_was_frozen_for_longer_than_its_lease_writes_nothing(
+    kubeconfig: str, control_plane: ControlPlane, namespace: str, hooks: Hooks
+) -> None:
+    """Between a decision and its write: the machine is stopped, another leads by then, and the machine goes on."""
+    account = control_plane.as_service_account(namespace, "one", ANYTHING, ANYTHING)
+    lease = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE}"
+    since: list[Mark] = []
+
+    def freeze(boundary: str) -> None:
+        if boundary == "Persist" and not hooks.shut and not since:
+            control_plane.api.merge(lease, {"spec": {"holderIdentity": "somebody", "leaseDurationSeconds": 600}})
+            since.append(control_plane.mark())
+            time.sleep(11)
+
+    async with life(kubeconfig, namespace, start=False, lease_namespace=namespace, **ELECTED) as at_work:
+        await at_work.start(kubeconfig=str(account), boundary=freeze)
+        await at_the_gate(at_work, hooks)
+        hooks.open("go")
+        await at_work.so(lambda: _frozen(since), "it was frozen")
+        await asyncio.sleep(1)
+        assert _writes(control_plane, since[0], f"system:serviceaccount:{namespace}:one") == []
+        assert await at_work.weight() == 20
+
+
+async def _frozen(since: list[Mark]) -> bool:
+    return bool(since)
 
 
 async def test_a_line_that_is_cut_again_and_again(

@@ -102,9 +102,11 @@ async def test_a_first_image_that_cannot_be_had_is_named_and_can_be_mended(kubec
 async def test_a_target_that_nobody_wants_to_run_gets_a_primary_all_the_same(kubeconfig: str, namespace: str) -> None:
     async with life(kubeconfig, namespace) as at_work:
         await at_work.deployment(replicas=0)
-        await at_work.rollout(POLICY)
-        await at_work.phase("Initialized")
-        assert await at_work.replicas("web-primary") == 1
+        async with history(at_work, "Deployment") as seen:
+            await at_work.rollout(POLICY)
+            await at_work.phase("Initialized")
+            assert await at_work.replicas("web-primary") == 1
+    assert seen.values("Deployment", "web", lambda one: one["spec"]["replicas"]) == [0]
 
 
 async def test_a_target_that_changes_while_its_first_primary_comes_up(kubeconfig: str, namespace: str) -> None:

@@ -135,6 +135,19 @@ async def test_a_run_under_way_goes_on_with_the_policy_that_it_began_with(
     assert seen.values("VirtualService", "web", canary_weight) == [0, 20, 40, 0, 20, 60, 0]
 
 
+async def test_a_newer_policy_waits_for_the_next_run(kubeconfig: str, namespace: str, hooks: Hooks) -> None:
+    async with rollout(kubeconfig, namespace, hooks) as at_work, history(at_work, "VirtualService") as seen:
+        await at_work.push("web:2")
+        await at_work.until(lambda status: "waiting for gate" in status.get("reason", ""))
+        await at_work.rollout(policy(hooks).replace("20%", "30%").replace("40%", "60%"))
+        await at_work.until(lambda status: status["observedGeneration"] == 2)
+        hooks.open("go")
+        await at_work.phase("Succeeded")
+        await at_work.push("web:3")
+        await at_work.until(lambda status: status["run"] == "web-2" and status["phase"] == "Succeeded")
+    assert seen.values("VirtualService", "web", canary_weight) == [0, 20, 40, 0, 30, 60, 0]
+
+
 async def test_warnings_are_no_obstacle(kubeconfig: str, namespace: str, hooks: Hooks) -> None:
     async with rollout(kubeconfig, namespace, hooks) as at_work:  # traffic without analysis is warned of
         assert (await _condition(at_work, "Ready"))["status"] == "True"
