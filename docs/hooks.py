@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from mkdocs.structure.files import File
 
@@ -17,6 +17,11 @@ from dsl import catalogue, ir, ir_json, syntax
 from dsl.capabilities import OPTIONS, PROVIDERS
 from dsl.parser import parse
 from dsl.source import Source
+from interpreter.cluster.access import ROUTES
+from interpreter.cluster.crds import structural
+from interpreter.cluster.names import API_VERSION
+from interpreter.cluster.resources import DEFINITIONS
+from interpreter.cluster.resources.model import Definition, Model
 from interpreter.phases import AT_REST, CHANGES
 from rollway.app import load
 from rollway.commands import COMMANDS
@@ -41,6 +46,7 @@ def pages() -> Mapping[str, str]:
         "reference/traffic.md": traffic(),
         "reference/program.md": program(),
         "reference/phases.md": phases(),
+        "reference/resources.md": resources(),
     }
     return {path: text.replace("\n", f"\n{MADE}", 1) for path, text in made.items()}
 
@@ -61,12 +67,21 @@ def commands() -> str:
         command = load(name)
         told = inspect.cleandoc(command.help or "").replace("\b\n", "").partition("\n\n")[2]
         shown = command.make_context(name, [], resilient_parsing=True).command.params
-        rows = [
-            (f"`{' '.join(one.opts)}`" if one.opts else one.name, one.help or "") for one in shown if one.name != "help"
-        ]
+        rows = [(_opts(one), (one.help or "") + _default(one.default)) for one in shown if one.name != "help"]
         parts.append(f"## rollway {name}\n\n{row.help}\n\n" + (f"```text\n{told}\n```\n\n" if told else ""))
         parts.append(table(("Parameter", "What it does"), rows) + "\n" if rows else "")
     return "".join(parts)
+
+
+def _default(value: Any) -> str:
+    """What holds where an option is left out, if that is something."""
+    told = isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
+    return f" Default `{value}`." if told else ""
+
+
+def _opts(one: Any) -> str:
+    """An option by all its names, or an argument by its own."""
+    return _code((*one.opts, *one.secondary_opts)) if one.param_type_name == "option" else str(one.name)
 
 
 def diagnostics() -> str:
@@ -121,15 +136,19 @@ def traffic() -> str:
 
     parts = ["# Traffic providers\n\n", "What the linter holds a policy to: a step that a provider cannot do is an "]
     parts.append("error at its line, not a surprise in the cluster.\n\n")
-    heads = ("Provider", "Name", "Weights", "Mirror", "Headers", "Cookies", "Sticky", "Note")
+    parts.append("Those that are marked under *Cluster* are carried out by `rollway controller` as it is now. ")
+    parts.append("Policies for the others can be written, checked and simulated.\n\n")
+    heads = ("Provider", "Name", "Cluster", "Weights", "Mirror", "Headers", "Cookies", "Parameters", "Sticky", "Note")
     rows = [
         (
             f"`{name}`",
             row.title,
+            yes(name in ROUTES),
             yes(row.weights),
             yes(row.mirror),
             yes(bool(row.header)),
             yes(bool(row.cookie)),
+            yes(bool(row.query)),
             yes(row.sticky),
             row.note,
         )
@@ -181,3 +200,84 @@ def phases() -> str:
     ]
     parts.append(table(("Phase", "At rest", "May be followed by"), rows))
     return "".join(parts)
+
+
+def resources() -> str:
+    """The custom resources: columns, fields and rules of each, from the models that the definitions are made from."""
+    parts = ["# Custom resources\n\n", f"All are of `{API_VERSION}`. `kubectl explain rollout.spec` says the same in "]
+    parts.append("a terminal, and `kubectl get rollway` lists what a namespace has of them. `rollway install` prints ")
+    parts.append("their definitions, which are also in `crds/`. Flagger's own objects have ")
+    parts.append("[a page of their own](flagger.md).\n\n")
+    for one in DEFINITIONS:
+        parts.append(f"## {one.kind}\n\n{one.description}\n\n")
+        parts.append(f"{'Namespaced' if one.namespaced else 'Of the whole cluster'}; short ")
+        parts.append(f"{'name' if len(one.short_names) == 1 else 'names'} {_code(one.short_names)}.\n\n")
+        parts.append(f"### {one.kind} spec\n\n" + _fields(one.spec))
+        held = [*(words for _, words in one.rules), *_rules(one.spec)]
+        if held:
+            parts.append("\nThe API server refuses what breaks one of these:\n\n")
+            parts += [f"- {words}\n" for words in held]
+        if one.status is not None:
+            parts.append(f"\n### {one.kind} status\n\n" + _fields(one.status))
+        parts.append(f"\n### {one.kind} columns\n\n" + _columns(one) + "\n")
+    return "".join(parts)
+
+
+def _code(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
+def _columns(one: Definition) -> str:
+    rows = [(column.name, f"`{column.path}`", "with `-o wide`" if column.priority else "") for column in one.columns]
+    return table(("Column", "Shows", ""), rows)
+
+
+def _fields(model: type[Model]) -> str:
+    rows = [row for row in _rows(model, "") if row[0] != "`metadata`"]
+    return table(("Field", "Type", "What it is"), rows)
+
+
+def _rows(model: type[Model], before: str) -> Iterator[tuple[str, str, str]]:
+    """Each field by its path, then those in it. `[]` stands for each item of a list."""
+    schema = structural(model)
+    for field in model.model_fields.values():
+        name = str(field.alias)
+        part = schema["properties"][name]
+        inner = part.get("items", part)
+        words = [part.get("description", "")]
+        if name in schema.get("required", ()):
+            words.append("Required.")
+        elif isinstance(field.default, str) and field.default:
+            words.append(f"Default `{field.default}`.")
+        if "enum" in inner:
+            words.append(f"One of {_code(inner['enum'])}.")
+        path = before + name + ("[]" if "items" in part else "")
+        yield f"`{path}`", _type(part), " ".join(word for word in words if word)
+        for nested in _models(field.annotation):
+            yield from _rows(nested, path + ".")
+
+
+def _type(part: Mapping[str, Any]) -> str:
+    """In words of Kubernetes: `list of object`, `map of string`, `time`, with the limit of its length."""
+    if "items" in part:
+        return f"list of {_type(part['items'])}"
+    if "additionalProperties" in part:
+        return f"map of {_type(part['additionalProperties'])}"
+    name = "time" if part.get("format") == "date-time" else str(part.get("type", "any"))
+    return f"{name}, at most {part['maxLength']:,} characters" if "maxLength" in part else name
+
+
+def _models(annotation: Any) -> Iterator[type[Model]]:
+    """The models that a field's type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
+
+
+def _rules(model: type[Model]) -> Iterator[str]:
+    """The words of the rules on a model and on those in it."""
+    yield from (str(rule["message"]) for rule in structural(model).get("x-kubernetes-validations", ()))
+    for field in model.model_fields.values():
+        for nested in _models(field.annotation):
+            yield from _rules(nested)
