@@ -10,9 +10,10 @@ import httpx
 _LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
 
 
-def http_client(*, verify: bool) -> httpx.AsyncClient:
-    """A client without time limits of its own (its user has one for the whole), that asks no proxy for this machine."""
-    tls = _tls(verify=verify)
+def http_client(*, verify: bool, tls: ssl.SSLContext | None = None) -> httpx.AsyncClient:
+    """A client without time limits of its own (its user has one for the whole), that asks no proxy for this machine.
+    `tls` secures its connections if given, else what `verify` says."""
+    tls = tls or _tls(verify=verify)
     direct = httpx.AsyncHTTPTransport(verify=tls)
     mounts: dict[str, httpx.AsyncBaseTransport | None] = dict.fromkeys(_LOOPBACK, direct)
     return httpx.AsyncClient(verify=tls, timeout=None, follow_redirects=False, mounts=mounts)  # noqa: S113

@@ -2,7 +2,8 @@
 
 `Http.ask` sends, reads no more than it must, and turns what went wrong into a `ProviderError` of the right kind: a
 connection that failed and the statuses that pass by themselves are transient (with the time that the server asked for),
-401, 403 and 407 are about credentials, the rest about the query. What a server says is masked before it is shown.
+401, 403 and 407 are about credentials, the rest about the query. What a server says is masked before it is shown, also
+where it says it with 200: `Answer.understood` stands around whatever reads an answer.
 Redirects are not followed: a credential must not be carried where a server points.
 """
 
@@ -10,7 +11,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
@@ -20,10 +23,14 @@ import httpx
 from interpreter.http_client import http_client
 from interpreter.masking import mask, safe_url, secrets_of
 from interpreter.providers.provider import ProviderError, RenderedQuery, Trouble
+from interpreter.providers.tls import Material, context, material
 
 MOST_READ = 4 * 1024 * 1024
+MOST_CLIENTS = 32
 _TRANSIENT = frozenset((408, 425, 429, 500, 502, 503, 504))
 _AUTH = frozenset((401, 403, 407))
+_WAITS = ("Retry-After", "X-RateLimit-Reset", "X-Sentry-Rate-Limit-Reset")
+_MOMENT = 1_000_000_000  # in 2001: as so many seconds from now it is no wait that anybody means
 
 
 class Answer(NamedTuple):
@@ -32,22 +39,37 @@ class Answer(NamedTuple):
     body: bytes
     headers: httpx.Headers
     server: str
+    secrets: frozenset[str] = frozenset()
 
     def json(self) -> Any:
         """The body as JSON. Raises `ProviderError` for a page of HTML and the like."""
         try:
             return json.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ProviderError(
                 Trouble.BAD_QUERY, f"{self.server} did not answer in JSON: check its address"
             ) from error
 
+    @contextmanager
+    def understood(self) -> Iterator[None]:
+        """Around the reading of this answer: one of another shape is a `ProviderError`, and no error shows a secret
+        that the server sent back to us."""
+        try:
+            yield
+        except ProviderError as error:
+            said = mask(str(error), self.secrets)
+            raise ProviderError(error.trouble, said, retry_after=error.retry_after) from None
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
+            words = f"the answer of {self.server} has another form than this provider's: check the address"
+            raise ProviderError(Trouble.BAD_QUERY, words) from None
+
 
 class Http:
-    """Connections to the servers of one provider, kept for reuse."""
+    """Connections to the servers of one provider, kept for reuse; those that TLS secures alike are kept together. Of
+    `MOST_CLIENTS` kinds the one that was not used for longest is let go: certificates rotate."""
 
     def __init__(self) -> None:
-        self._clients: dict[bool, httpx.AsyncClient] = {}
+        self._clients: dict[Material, httpx.AsyncClient] = {}
 
     async def ask(
         self,
@@ -61,25 +83,27 @@ class Http:
         body: object = None,
         content: bytes | None = None,
         fine: frozenset[int] = frozenset({200}),
+        until: tuple[bytes, ...] = (),
     ) -> Answer:
         """One request. `body` is sent as JSON. `fine` are the statuses that are an answer. The query's own headers come
-        on top of `headers`. Raises `ProviderError`."""
+        on top of `headers`. An answer with one of `until` in it is read no further: some servers send theirs as a
+        stream, and keep the connection. Raises `ProviderError`."""
         sent = {**(headers or {}), **query.headers}
-        secrets = secrets_of(url, sent) | frozenset(value for value in query.secret.values() if value)
+        secrets = secrets_of(url, sent) | _lines(query.secret)
         where = safe_url(url)
         try:
-            client = self._client(verify=not query.insecure_skip_verify)
+            client = await self._client(material(query.secret, verify=not query.insecure_skip_verify))
             given: dict[str, Any] = {"headers": sent, "params": params, "data": form, "content": content}
             if body is not None:
                 given["json"] = body
             async with client.stream(method, url, **given) as answer:
-                text = await _read(answer, where)
+                text = await _read(answer, where, until)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             why = mask(str(error) or type(error).__name__, secrets)
             raise ProviderError(Trouble.TRANSIENT, f"{where} could not be asked: {why}") from error
         if answer.status_code not in fine:
             raise refusal(where, answer.status_code, mask(words(text), secrets), answer.headers)
-        return Answer(text, answer.headers, where)
+        return Answer(text, answer.headers, where, secrets)
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -87,16 +111,29 @@ class Http:
             await client.aclose()
         self._clients.clear()
 
-    def _client(self, *, verify: bool) -> httpx.AsyncClient:
-        if verify not in self._clients:
-            self._clients[verify] = http_client(verify=verify)
-        return self._clients[verify]
+    async def _client(self, tls: Material) -> httpx.AsyncClient:
+        client = self._clients.pop(tls, None)
+        if client is None:
+            client = http_client(verify=tls.verify, tls=context(tls))
+        self._clients[tls] = client
+        if len(self._clients) > MOST_CLIENTS:
+            await self._clients.pop(next(iter(self._clients))).aclose()
+        return client
 
 
-async def _read(answer: httpx.Response, where: str) -> bytes:
+def _lines(secret: Mapping[str, str]) -> frozenset[str]:
+    """The values of a Secret, and their lines: a file's value ends with a line's end that no header has."""
+    return frozenset(line.strip() for value in secret.values() for line in (value, *value.splitlines()) if line.strip())
+
+
+async def _read(answer: httpx.Response, where: str, until: tuple[bytes, ...]) -> bytes:
     body = bytearray()
+    longest = max(map(len, until), default=0)
     async for piece in answer.aiter_bytes():
+        new = max(0, len(body) - longest)
         body += piece
+        if any(body.find(end, new) >= 0 for end in until):
+            break
         if len(body) > MOST_READ:
             raise ProviderError(Trouble.BAD_QUERY, f"the answer of {where} is too long: ask for one number")
     return bytes(body)
@@ -113,7 +150,7 @@ def words(body: bytes) -> str:
             said = said.get("message") or said.get("reason") or said
         if said:
             text = f"{kind}: {said}" if kind else str(said)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         pass
     return " ".join(text.split())[:300]
 
@@ -129,19 +166,28 @@ def refusal(where: str, status: int, said: str, headers: httpx.Headers) -> Provi
 
 
 def retry_after(headers: httpx.Headers) -> float | None:
-    """Seconds, given as a number or as a date (RFC 9110 §10.2.3), or until a rate limit's reset."""
-    value = headers.get("Retry-After") or headers.get("X-RateLimit-Reset")
+    """Seconds, given as a number or as a date (RFC 9110 §10.2.3), or until a rate limit's reset: seconds (Datadog), or
+    a moment in seconds (Sentry) or microseconds (Dynatrace) since 1970."""
+    value = next((headers[name] for name in _WAITS if name in headers), None)
     if value is None:
         return None
+    now = datetime.now(UTC)
     try:
-        return float(value)
+        seconds = float(value)
     except ValueError:
         pass
+    else:
+        if not math.isfinite(seconds):
+            return None
+        for unit in (1_000_000, 1000, 1):
+            if seconds >= _MOMENT * unit:
+                seconds = seconds / unit - now.timestamp()
+        return max(0.0, seconds)
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:
         return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
 
 def authorization(secret: Mapping[str, str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 from interpreter.providers.provider import Provider
 
 PROVIDERS: Mapping[str, str] = {
+    "influxdb": "interpreter.providers.influxdb:InfluxDB",
     "prometheus": "interpreter.providers.prometheus:Prometheus",
 }
 """By the name that the language has for it: the module, and the class in it."""
