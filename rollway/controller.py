@@ -57,6 +57,9 @@ def command(
 
     Exit codes: 0 told to stop, 1 the cluster cannot be reached or does not allow it, 2 wrong usage.
     """
+    from rollway.cluster.session import needs_cluster_extra
+
+    needs_cluster_extra()
     host, _, port = listen.rpartition(":")
     if not port.isdecimal():
         raise Stop(f"`--listen {listen}` names no port: say it as HOST:PORT")
@@ -91,7 +94,7 @@ def _own_namespace() -> str | None:
 
 
 async def _run(settings: "Settings", kubeconfig: str | None, context: str | None) -> int:
-    from interpreter.cluster.connection import connect
+    from interpreter.cluster.connection import ConnectionConfigError, connect
     from interpreter.cluster.controller import Controller
     from interpreter.cluster.errors import ApiError
 
@@ -101,6 +104,8 @@ async def _run(settings: "Settings", kubeconfig: str | None, context: str | None
     try:
         async with await connect(kubeconfig, context) as api:
             await Controller(api, settings).run(stop)
+    except ConnectionConfigError as error:
+        raise Stop(str(error)) from error
     except ApiError as error:
         raise Stop(str(error), ExitCode.FINDINGS) from error
     except OSError as error:
