@@ -10,6 +10,8 @@ import pytest
 
 from dsl import catalogue
 from dsl.capabilities import PROVIDERS
+from dsl.meaning import blocks
+from interpreter.cluster.resources import DEFINITIONS
 from rollway.commands import COMMANDS
 from tests.docs.policies import ROOT
 
@@ -39,6 +41,22 @@ def test_every_code_has_its_section(hooks: ModuleType) -> None:
 def test_every_traffic_provider_has_its_row(hooks: ModuleType) -> None:
     page = hooks.traffic()
     assert [name for name in PROVIDERS if f"| `{name}` |" not in page] == []
+
+
+@pytest.mark.parametrize("block", ["WEBHOOK", "GATE", "CHANNEL", "SERVICE", "READY", "SCALER", "STICKY", "TEMPLATE"])
+def test_every_setting_of_a_block_is_in_the_reference(block: str) -> None:
+    page = (ROOT / "docs" / "reference" / "language.md").read_text(encoding="utf-8")
+    section = page.partition("## Settings of blocks")[2].partition("\n## ")[0]
+    told = {setting for code in re.findall(r"`([^`]+)`", section) for setting in code.split()[:1]}
+    assert set(getattr(blocks, block)) <= told
+
+
+def test_every_field_of_a_custom_resource_has_its_row(hooks: ModuleType) -> None:
+    page = hooks.resources()
+    for one in DEFINITIONS:
+        section = page.partition(f"### {one.kind} spec\n")[2].partition(f"### {one.kind} columns\n")[0]
+        fields = [*one.spec.model_fields.values(), *(one.status.model_fields.values() if one.status else ())]
+        assert [field.alias for field in fields if not re.search(rf"\| `{field.alias}(\[\])?` \|", section)] == []
 
 
 def test_everything_in_the_standard_library_says_what_it_is(hooks: ModuleType) -> None:
