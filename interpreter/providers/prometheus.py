@@ -38,20 +38,21 @@ class Prometheus:
             headers={**own, **authorization(query.secret)},
             form={"query": query.text, "time": f"{query.at_ms / 1000:.3f}"},
         )
-        return parse(answer.body)
+        with answer.understood():
+            return parse(answer.body)
 
     async def close(self) -> None:
         await self._http.close()
 
 
-def parse(body: bytes) -> Measurement:
-    """The samples in an answer. Raises `ProviderError` for one that is not Prometheus's, or not whole."""
+def parse(body: bytes, whose: str = "Prometheus") -> Measurement:
+    """The samples in an answer of `whose` form. Raises `ProviderError` for one that is not so, or not whole."""
     try:
         answer = json.loads(body)
         data = answer["data"]
         kind, result = data["resultType"], data["result"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ProviderError(Trouble.BAD_QUERY, "the server's answer is not Prometheus's: check its address") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ProviderError(Trouble.BAD_QUERY, f"the server's answer is not {whose}'s: check its address") from error
     warnings = tuple(str(warning) for warning in answer.get("warnings") or ())
     if warnings:
         raise ProviderError(Trouble.PARTIAL, f"the data is not whole: {'; '.join(warnings)[:300]}")

@@ -11,7 +11,11 @@ from typing import Any
 from interpreter.providers.provider import Provider
 
 PROVIDERS: Mapping[str, str] = {
+    "datadog": "interpreter.providers.datadog:Datadog",
+    "dynatrace": "interpreter.providers.dynatrace:Dynatrace",
+    "graphite": "interpreter.providers.graphite:Graphite",
     "influxdb": "interpreter.providers.influxdb:InfluxDB",
+    "newrelic": "interpreter.providers.newrelic:NewRelic",
     "prometheus": "interpreter.providers.prometheus:Prometheus",
 }
 """By the name that the language has for it: the module, and the class in it."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
+
+from interpreter.providers.provider import Provider, ProviderError, RenderedQuery, guarded
 
 Answer = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -17,7 +20,13 @@ class Server:
         self.answers: list[Answer] = []
         self.by_query: dict[str, Answer] = {}
         self.asked: list[tuple[str, dict[str, str], dict[str, str]]] = []
+        self.bodies: list[str] = []
         self.url = ""
+
+    def target(self, number: int = -1) -> tuple[str, str, dict[str, list[str]]]:
+        """Method, path and the query's parameters of one request."""
+        method, url, _ = self.asked[number][0].split()
+        return method, urlsplit(url).path, parse_qs(urlsplit(url).query)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -25,6 +34,7 @@ class Server:
             headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in head[1:]) if k}
             body = (await reader.readexactly(int(headers.get("content-length", 0)))).decode()
             form = {key: values[0] for key, values in parse_qs(body).items()}
+            self.bodies.append(body)
             self.asked.append((head[0], headers, form))
             await self._answer(writer, form.get("query", ""))
         except (OSError, asyncio.IncompleteReadError):
@@ -58,6 +68,20 @@ async def serving() -> AsyncIterator[Server]:
 def says(status: int, body: str, *headers: str) -> bytes:
     lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body.encode())}", "Connection: close", *headers]
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+
+def gives(answer: object, *headers: str, status: int = 200) -> bytes:
+    """An answer in JSON."""
+    return says(status, json.dumps(answer), *headers)
+
+
+async def refused(provider: Provider, query: RenderedQuery) -> ProviderError:
+    """The error, with nothing asked twice for long."""
+    try:
+        got = await guarded(provider, query, timeout=5, first_delay=0.01)
+    except ProviderError as error:
+        return error
+    raise AssertionError(f"{got} is a measurement, and an error was expected")
 
 
 def vector(*rows: tuple[str, str], warnings: str = "") -> bytes:
