@@ -18,6 +18,7 @@ from interpreter.cluster import names
 from interpreter.cluster.actor import Actor, Stuck
 from interpreter.cluster.adopting import Adopting
 from interpreter.cluster.api import Api
+from interpreter.cluster.asking import asking
 from interpreter.cluster.caches import Caches
 from interpreter.cluster.chores import Chore
 from interpreter.cluster.clock import Clock
@@ -74,9 +75,9 @@ class Term:
         self._caller = Caller()
         self._recorder = Recorder(api, identity)
         credentials = Credentials(api)
-        self._measuring = Measuring(
-            self._caches, credentials, Providers({"prometheus": {"server": metrics_server}}), clock
-        )
+        ask = asking(api)
+        settings = {"prometheus": {"server": metrics_server}, "externalmetrics": {"ask": ask}, "keptn": {"ask": ask}}
+        self._measuring = Measuring(self._caches, credentials, Providers(settings), clock)
         outside = Outside(self._caller, self._measuring, credentials, Lines(self._caches, credentials), self._recorder)
         self._parts = Parts(api, self._caches, outside, self._recorder, clock, boundary, default_provider)
         self._flagger = flagger

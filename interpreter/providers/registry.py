@@ -13,8 +13,10 @@ from interpreter.providers.provider import Provider
 PROVIDERS: Mapping[str, str] = {
     "datadog": "interpreter.providers.datadog:Datadog",
     "dynatrace": "interpreter.providers.dynatrace:Dynatrace",
+    "externalmetrics": "interpreter.providers.externalmetrics:ExternalMetrics",
     "graphite": "interpreter.providers.graphite:Graphite",
     "influxdb": "interpreter.providers.influxdb:InfluxDB",
+    "keptn": "interpreter.providers.keptn:Keptn",
     "newrelic": "interpreter.providers.newrelic:NewRelic",
     "prometheus": "interpreter.providers.prometheus:Prometheus",
 }
