@@ -20,6 +20,11 @@ QUERY_PROVIDERS = (
     "splunk",
     "keptn",
     "externalmetrics",
+    "loki",
+    "elasticsearch",
+    "honeycomb",
+    "sentry",
+    "web",
 )
 CHANNEL_KINDS = ("slack", "msteams", "discord", "rocket", "gchat", "alertmanager", "webhook", "provider")
 SEVERITIES = ("info", "warn", "error")

@@ -109,4 +109,4 @@ def _newest_complete(points: list[tuple[float, float | None]], interval: Any, at
 
 
 def _words(said: object) -> str:
-    return "; ".join(map(str, said))[:300] if isinstance(said, list) else str(said)[:300]
+    return "; ".join(map(str, said)) if isinstance(said, list) else str(said)

@@ -62,7 +62,7 @@ class Dynatrace:
 def parse(page: Any) -> Measurement:
     """The last value that is not null of each series of a page."""
     if page.get("error"):
-        raise ProviderError(Trouble.BAD_QUERY, f"Dynatrace says: {str(page['error'].get('message', ''))[:300]}")
+        raise ProviderError(Trouble.BAD_QUERY, f"Dynatrace says: {page['error'].get('message', '')}")
     warnings = [str(warning) for warning in page.get("warnings") or ()]
     samples: list[Sample] = []
     for metric in page["result"]:

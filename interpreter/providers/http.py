@@ -26,6 +26,8 @@ from interpreter.providers.provider import ProviderError, RenderedQuery, Trouble
 from interpreter.providers.tls import Material, context, material
 
 MOST_READ = 4 * 1024 * 1024
+SHOWN = 300
+"""Characters that are shown of what a server says. It is cut after it is masked: half a secret is not found."""
 MOST_CLIENTS = 32
 _TRANSIENT = frozenset((408, 425, 429, 500, 502, 503, 504))
 _AUTH = frozenset((401, 403, 407))
@@ -57,7 +59,7 @@ class Answer(NamedTuple):
         try:
             yield
         except ProviderError as error:
-            said = mask(str(error), self.secrets)
+            said = mask(str(error), self.secrets)[:SHOWN]
             raise ProviderError(error.trouble, said, retry_after=error.retry_after) from None
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError):
             words = f"the answer of {self.server} has another form than this provider's: check the address"
@@ -90,7 +92,7 @@ class Http:
         stream, and keep the connection. Raises `ProviderError`."""
         sent = {**(headers or {}), **query.headers}
         secrets = secrets_of(url, sent) | _lines(query.secret)
-        where = safe_url(url)
+        where = mask(safe_url(url), secrets)
         try:
             client = await self._client(material(query.secret, verify=not query.insecure_skip_verify))
             given: dict[str, Any] = {"headers": sent, "params": params, "data": form, "content": content}
@@ -102,7 +104,7 @@ class Http:
             why = mask(str(error) or type(error).__name__, secrets)
             raise ProviderError(Trouble.TRANSIENT, f"{where} could not be asked: {why}") from error
         if answer.status_code not in fine:
-            raise refusal(where, answer.status_code, mask(words(text), secrets), answer.headers)
+            raise refusal(where, answer.status_code, words(text, secrets), answer.headers)
         return Answer(text, answer.headers, where, secrets)
 
     async def close(self) -> None:
@@ -139,9 +141,9 @@ async def _read(answer: httpx.Response, where: str, until: tuple[bytes, ...]) ->
     return bytes(body)
 
 
-def words(body: bytes) -> str:
-    """What the server says is wrong: the fields in which most say it, else the beginning of the text."""
-    text = body[:2000].decode("utf-8", errors="replace")
+def words(body: bytes, secrets: frozenset[str] = frozenset()) -> str:
+    """What the server says is wrong: the fields in which most say it, else the beginning of the text. Masked."""
+    text = body[: 64 * 1024].decode("utf-8", errors="replace")
     try:
         answer = json.loads(text)
         said = answer.get("error") or answer.get("message") or answer.get("errors")
@@ -152,7 +154,7 @@ def words(body: bytes) -> str:
             text = f"{kind}: {said}" if kind else str(said)
     except (ValueError, AttributeError, RecursionError):
         pass
-    return " ".join(text.split())[:300]
+    return mask(" ".join(text.split()), secrets)[:SHOWN]
 
 
 def refusal(where: str, status: int, said: str, headers: httpx.Headers) -> ProviderError:

@@ -102,7 +102,7 @@ def parse_nerdgraph(answer: Any) -> Measurement:
 
 def _graph_error(errors: list[Any]) -> ProviderError:
     kinds = " ".join(str(error.get("extensions") or "") for error in errors).upper()
-    said = "; ".join(str(error.get("message", "")) for error in errors)[:300]
+    said = "; ".join(str(error.get("message", "")) for error in errors)
     trouble = Trouble.BAD_QUERY
     if _PASSES.search(kinds):
         trouble = Trouble.TRANSIENT
@@ -114,7 +114,7 @@ def _graph_error(errors: list[Any]) -> ProviderError:
 def parse_insights(answer: Any) -> Measurement:
     """The same, of the older API."""
     if answer.get("error"):
-        raise ProviderError(Trouble.BAD_QUERY, f"New Relic says: {str(answer['error'])[:300]}")
+        raise ProviderError(Trouble.BAD_QUERY, f"New Relic says: {answer['error']}")
     return _rows(answer["results"])
 
 

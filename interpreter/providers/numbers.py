@@ -25,12 +25,12 @@ def number(value: object, what: str) -> float | None:
             except OverflowError:
                 said = "too large"
             except ValueError:
-                said = f"`{value[:40]}`" if isinstance(value, str) else str(value)
+                said = f"`{value}`" if isinstance(value, str) else str(value)
         case list():
             said = "a list"
         case _:
             said = "an object"
-    raise ProviderError(Trouble.BAD_QUERY, f"{what} is {said}, and one number is needed")
+    raise ProviderError(Trouble.BAD_QUERY, f"one number is needed, and {what} is {said}")
 
 
 def sample(value: object, what: str, labels: Mapping[str, str] | None = None) -> Iterator[Sample]:

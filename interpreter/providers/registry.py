@@ -13,12 +13,18 @@ from interpreter.providers.provider import Provider
 PROVIDERS: Mapping[str, str] = {
     "datadog": "interpreter.providers.datadog:Datadog",
     "dynatrace": "interpreter.providers.dynatrace:Dynatrace",
+    "elasticsearch": "interpreter.providers.elasticsearch:Elasticsearch",
     "externalmetrics": "interpreter.providers.externalmetrics:ExternalMetrics",
     "graphite": "interpreter.providers.graphite:Graphite",
+    "honeycomb": "interpreter.providers.honeycomb:Honeycomb",
     "influxdb": "interpreter.providers.influxdb:InfluxDB",
     "keptn": "interpreter.providers.keptn:Keptn",
+    "loki": "interpreter.providers.loki:Loki",
     "newrelic": "interpreter.providers.newrelic:NewRelic",
     "prometheus": "interpreter.providers.prometheus:Prometheus",
+    "sentry": "interpreter.providers.sentry:Sentry",
+    "splunk": "interpreter.providers.splunk:Splunk",
+    "web": "interpreter.providers.web:Web",
 }
 """By the name that the language has for it: the module, and the class in it."""
 

@@ -23,6 +23,11 @@ ProviderType = Literal[
     "splunk",
     "keptn",
     "externalmetrics",
+    "loki",
+    "elasticsearch",
+    "honeycomb",
+    "sentry",
+    "web",
 ]
 
 
