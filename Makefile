@@ -100,7 +100,7 @@ bench: $(READY) ## measure what must be fast, and print the figures
 
 .PHONY: docs
 docs: $(READY) ## build the pages into site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 .PHONY: lock
 lock: ## resolve pyproject.toml anew into requirements/
