@@ -2,7 +2,13 @@
 
 `vector` gives samples with their labels, `scalar` one without. Values are texts; "NaN" and "+Inf" are numbers to
 Prometheus and mean no data or a mistake to us, so they are passed on as they are and named later. Warnings mean that a
-part of the data is missing (Thanos says so when a store is down): that is an error, not a number.
+part of the data is missing (Thanos says so when a store is down): that is an error, not a number. What newer servers
+call `infos` is about the query, and is passed on as a warning of ours.
+
+Who we are is told in one of five ways, the first that fits: `token`, or `username` and `password`, of the Secret; a
+token for its `client_id`, `client_secret`, `token_url` and `scope` (OAuth 2.0); a signature for Amazon's managed
+Prometheus (an address of `aps-workspaces`, or `aws_access_key_id` in the Secret); a token for Google's (an address of
+`googleapis.com`, or `serviceAccountKey`); or the certificate of the Secret. Its `tenant` is sent as `X-Scope-OrgID`.
 """
 
 from __future__ import annotations
@@ -10,13 +16,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
+from interpreter.providers import amazon, google
 from interpreter.providers.http import Http, authorization
+from interpreter.providers.oauth import OAuth, has_client
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble
+from interpreter.providers.threads import Threads
+
+_TYPE = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Prometheus:
-    """Asks the server of the query, or else this one. A Secret has `token`, or `username` and `password`."""
+    """Asks the server of the query, or else this one."""
 
     name = "prometheus"
 
@@ -24,6 +36,9 @@ class Prometheus:
         self._server = server
         self._headers = dict(headers or {})
         self._http = Http()
+        self._oauth = OAuth(self._http)
+        self._google = google.Tokens()
+        self._threads = Threads("amazon")
 
     async def measure(self, query: RenderedQuery) -> Measurement:
         server = query.server or self._server
@@ -31,18 +46,37 @@ class Prometheus:
             why = "no Prometheus to ask: give one with --prometheus URL, to a controller with --metrics-server URL"
             raise ProviderError(Trouble.BAD_QUERY, why)
         own = self._headers if query.server in (None, self._server) else {}
-        answer = await self._http.ask(
-            "POST",
-            f"{server.rstrip('/')}/api/v1/query",
-            query,
-            headers={**own, **authorization(query.secret)},
-            form={"query": query.text, "time": f"{query.at_ms / 1000:.3f}"},
-        )
+        url = f"{server.rstrip('/')}/api/v1/query"
+        content = urlencode({"query": query.text, "time": f"{query.at_ms / 1000:.3f}"}).encode()
+        headers = await self._introduced(url, {**own, **_TYPE, **_tenant(query.secret)}, content, query)
+        answer = await self._http.ask("POST", url, query, headers=headers, content=content)
         with answer.understood():
             return parse(answer.body)
 
     async def close(self) -> None:
         await self._http.close()
+        self._google.close()
+        self._threads.close()
+
+    async def _introduced(
+        self, url: str, headers: Mapping[str, str], content: bytes, query: RenderedQuery
+    ) -> Mapping[str, str]:
+        """The headers, with one that says who we are. Raises `ProviderError`."""
+        secret = query.secret
+        if known := authorization(secret):
+            return {**headers, **known}
+        if has_client(secret):
+            return {**headers, **await self._oauth.headers(query)}
+        if amazon.is_prometheus(url) or amazon.has_keys(secret):
+            return await self._threads.run(lambda: amazon.signed("POST", url, headers, content, query))
+        if google.is_googles(url) or google.KEY in secret:
+            return {**headers, **await self._google.headers(secret, url)}
+        return headers
+
+
+def _tenant(secret: Mapping[str, str]) -> dict[str, str]:
+    """As Mimir, Cortex and Loki call it."""
+    return {"X-Scope-OrgID": secret["tenant"].strip()} if "tenant" in secret else {}
 
 
 def parse(body: bytes, whose: str = "Prometheus") -> Measurement:
@@ -55,11 +89,12 @@ def parse(body: bytes, whose: str = "Prometheus") -> Measurement:
         raise ProviderError(Trouble.BAD_QUERY, f"the server's answer is not {whose}'s: check its address") from error
     warnings = tuple(str(warning) for warning in answer.get("warnings") or ())
     if warnings:
-        raise ProviderError(Trouble.PARTIAL, f"the data is not whole: {'; '.join(warnings)[:300]}")
+        raise ProviderError(Trouble.PARTIAL, f"the data is not whole: {'; '.join(warnings)}")
+    infos = tuple(str(info) for info in answer.get("infos") or ())
     if kind == "vector":
-        return Measurement(tuple(_sample(row) for row in result))
+        return Measurement(tuple(_sample(row) for row in result), infos)
     if kind == "scalar":
-        return Measurement((Sample({}, _number(result)),))
+        return Measurement((Sample({}, _number(result)),), infos)
     raise ProviderError(Trouble.BAD_QUERY, f"the query gives a {kind}, and one number is needed: take a rate of it")
 
 
