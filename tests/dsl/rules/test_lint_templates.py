@@ -50,6 +50,23 @@ def test_only_prometheus_is_parsed_as_promql(lint: Any) -> None:
     assert lint("RW505", before=before.replace("newrelic", "prometheus"), checks=DEPTH) != []
 
 
+@pytest.mark.parametrize(
+    ("provider", "text"),
+    [
+        ("loki", 'sum(rate({app="{{ workload }}"} |= "error" [1m]))'),
+        ("elasticsearch", 'web/_search\n{"query": {"term": {"app": "{{ workload }}"}}}'),
+        ("honeycomb", '{"calculations": [{"op": "COUNT"}], "dataset": "{{ workload }}"}'),
+        ("sentry", "acme/events?field=count()&query=server:{{ workload }}"),
+        ("web", "GET /depth?app={{ workload }}\n$.depth[0]"),
+    ],
+)
+def test_queries_in_other_languages_are_held_to_their_templates_only(lint: Any, provider: str, text: str) -> None:
+    before = metric(f'"""{text}"""', provider=provider)
+    assert [lint(code, before=before, checks=DEPTH) for code in ("RW213", "RW505", "RW506", "RW507")] == [[]] * 4
+    misspelt = before.replace("workload", "worklod")
+    assert [found for found, _ in lint("RW502", before=misspelt, checks=DEPTH)] == ["worklod"]
+
+
 def test_a_broken_template_is_not_parsed_as_well(lint: Any) -> None:
     before = metric('"""max(depth{app="{{ nobody }}"}"""')
     assert lint("RW505", before=before, checks=DEPTH) == []
