@@ -81,7 +81,9 @@ def library() -> Any:
         import botocore.exceptions  # noqa: PLC0415
         import botocore.session  # noqa: PLC0415
     except ImportError as error:
-        raise ProviderError(Trouble.BAD_QUERY, "Amazon's cloud needs boto3: pip install 'rollway[clouds]'") from error
+        raise ProviderError(
+            Trouble.BAD_QUERY, "Amazon's cloud needs botocore: pip install 'rollway[clouds]'"
+        ) from error
     return botocore
 
 
@@ -90,14 +92,15 @@ def _credentials(secret: Mapping[str, str], url: str) -> Any:
         return library().credentials.Credentials(*keys(secret).values())
     if not is_amazons(url):
         raise ProviderError(Trouble.AUTH, "an address that is not Amazon's needs keys of its own, in the Secret")
-    found = _session().get_credentials()  # kept by the session once found; they renew themselves
+    found = session().get_credentials()  # kept by the session once found; they renew themselves
     if found is None:
         raise ProviderError(Trouble.AUTH, "no credentials for Amazon's cloud: neither in a Secret, nor around us")
     return found.get_frozen_credentials()
 
 
 @cache
-def _session() -> Any:
+def session() -> Any:
+    """One of botocore, for the credentials around us. It is not to be changed."""
     botocore = library()
     made = botocore.session.Session()
     made.set_default_client_config(botocore.config.Config(**LIMITS))

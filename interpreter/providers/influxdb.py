@@ -45,8 +45,11 @@ class InfluxDB:
         if not server:
             raise ProviderError(Trouble.BAD_QUERY, "no InfluxDB to ask: give its address in the metric's `server`")
         if _INFLUXQL.match(query.text):
-            return _influxql(await self._ask_influxql(server.rstrip("/"), query))
-        return _flux(await self._ask_flux(server.rstrip("/"), query))
+            answer, reading = await self._ask_influxql(server.rstrip("/"), query), _influxql
+        else:
+            answer, reading = await self._ask_flux(server.rstrip("/"), query), _flux
+        with answer.understood():
+            return reading(answer)
 
     async def close(self) -> None:
         await self._http.close()

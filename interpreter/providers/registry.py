@@ -24,6 +24,7 @@ PROVIDERS: Mapping[str, str] = {
     "prometheus": "interpreter.providers.prometheus:Prometheus",
     "sentry": "interpreter.providers.sentry:Sentry",
     "splunk": "interpreter.providers.splunk:Splunk",
+    "stackdriver": "interpreter.providers.stackdriver:Stackdriver",
     "web": "interpreter.providers.web:Web",
 }
 """By the name that the language has for it: the module, and the class in it."""

@@ -136,7 +136,7 @@ async def test_half_a_pair_of_keys_and_no_region_are_named(server: Wire) -> None
 def test_credentials_around_us_are_for_amazons_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOURS")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "ours")
-    amazon._session.cache_clear()
+    amazon.session.cache_clear()
     own = "https://aps-workspaces.eu-west-1.amazonaws.com/workspaces/ws-1/api/v1/query"
     assert "AKIAOURS" in amazon.signed("POST", own, {}, b"", QUERY)["Authorization"]
     assert "/eu-west-1/aps/" in amazon.signed("POST", own, {}, b"", QUERY)["Authorization"]
@@ -144,7 +144,7 @@ def test_credentials_around_us_are_for_amazons_addresses(monkeypatch: pytest.Mon
         assert not amazon.is_prometheus(other)
         with pytest.raises(ProviderError, match="not Amazon's"):
             amazon.signed("POST", other, {}, b"", QUERY._replace(region="eu-west-1"))
-    amazon._session.cache_clear()
+    amazon.session.cache_clear()
 
 
 async def test_a_service_accounts_key_gets_a_token_once(server: Wire) -> None:
