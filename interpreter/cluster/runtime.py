@@ -113,7 +113,11 @@ class ClusterRuntime:
         self.state = state
 
     async def arrange(self, desired: Desired) -> None:
+        """Everything but who gets how much. What else a route says (hosts, timeouts, its owner) is kept up too: where
+        the data plane has the routing that it should have, that is written anew, as the policy and the cluster are."""
         await self._arranging.arrange(desired, self.state, self._site(self.state))
+        if desired.primary_up and not desired.released and self.routing() == desired.routing:
+            await self.reroute(desired.routing)
 
     async def perform(self, action: Action) -> ActionResult:
         return await self._outside.perform(self.subject.program, self.owner, action, self.now())

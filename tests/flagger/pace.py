@@ -19,7 +19,6 @@ from interpreter.objects import Manifest
 from interpreter.state import Instant
 
 FAST = 40.0
-_LOOKED_AT_EVERY_S = 0.15
 _LONGEST_SLEEP_S = 0.5
 _KINDS = (("apps/v1", "Deployment"), ("apps/v1", "DaemonSet"))
 
@@ -67,19 +66,39 @@ class PacedClock(Clock):
 @asynccontextmanager
 async def paced(api: Api, clock: PacedClock, namespace: str) -> AsyncIterator[None]:
     """Shift `clock` by what the workloads of a namespace do, until the end of the block."""
-    task = asyncio.create_task(_shift(api, clock, namespace))
+    restless: set[tuple[str, str]] = set()
+    tasks = []
+    for kind in _KINDS:
+        listing = await api.list(kind, namespace)
+        for one in listing:
+            _note(restless, one)
+        following = _follow(api, kind, namespace, listing.resource_version, clock, restless)
+        tasks.append(asyncio.create_task(following))
+    clock.pace(1.0 if restless else clock.fast)
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [one for one in ended if not isinstance(one, asyncio.CancelledError)] == []
 
 
-async def _shift(api: Api, clock: PacedClock, namespace: str) -> None:
-    while True:
-        workloads = [one for kind in _KINDS for one in await api.list(kind, namespace)]
-        clock.pace(clock.fast if all(map(_at_rest, workloads)) else 1.0)
-        await asyncio.sleep(_LOOKED_AT_EVERY_S)
+async def _follow(
+    api: Api, kind: tuple[str, str], namespace: str, version: str, clock: PacedClock, restless: set[tuple[str, str]]
+) -> None:
+    async for event, manifest in api.watch(kind, namespace, version):
+        if event == "DELETED":
+            restless.discard((kind[1], manifest["metadata"]["name"]))
+        elif event != "BOOKMARK":
+            _note(restless, manifest | {"kind": kind[1]})
+        clock.pace(1.0 if restless else clock.fast)
+    raise AssertionError("the watch has ended")
+
+
+def _note(restless: set[tuple[str, str]], workload: Manifest) -> None:
+    key = (workload["kind"], workload["metadata"]["name"])
+    (restless.discard if _at_rest(workload) else restless.add)(key)
 
 
 def _at_rest(workload: Manifest) -> bool:

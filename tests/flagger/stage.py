@@ -69,6 +69,10 @@ class Stage:
         inside = ("-n", self.life.namespace, *arguments)
         return await asyncio.to_thread(self.cluster.kubectl, *inside, stdin=stdin)
 
+    async def kubectl_anywhere(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """In whatever namespaces the manifests name."""
+        return await asyncio.to_thread(self.cluster.kubectl, *arguments)
+
     async def apply(self, path: str) -> None:
         """`kubectl apply -f` of a sample, as it stands in its file; in our namespace, if it names none."""
         where = () if "namespace" in sample(path)["metadata"] else ("-n", self.life.namespace)

@@ -264,3 +264,21 @@ async def test_deleted_without_a_word_about_it_the_application_goes_on_serving(a
     for kind, name in (("Deployment", "podinfo-primary"), ("Service", "podinfo"), ("VirtualService", "podinfo")):
         assert "ownerReferences" not in (await life.get(kind, name))["metadata"], kind
     assert 0 not in seen.behind("podinfo")
+
+
+async def test_a_canary_is_edited_between_rollouts(at_work: Stage) -> None:
+    """What it says of the route holds at once, as with Flagger."""
+    await at_work.life.apply(podinfo())
+    await at_work.canary(WEIGHTS)
+    await at_work.phase("Initialized")
+    await at_work.canary(WEIGHTS, service__hosts=["app.example.com"], service__timeout="30s")
+    async with at_work.seeing("VirtualService") as seen:
+        await at_work.life.so(lambda: follows(at_work), "the route follows")
+    route = await at_work.life.get("VirtualService", "podinfo")
+    assert route["spec"]["hosts"] == ["app.example.com", "podinfo"]
+    assert seen.values("VirtualService", "podinfo", canary_weight) == [0]
+
+
+async def follows(at_work: Stage) -> bool:
+    (rule,) = (await at_work.life.get("VirtualService", "podinfo"))["spec"]["http"]
+    return bool(rule.get("timeout") == "30s")

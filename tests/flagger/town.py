@@ -6,7 +6,8 @@ It plays some servers itself, and hands what is for Prometheus on to a real one:
 
 * The load tester answers by Flagger's contract (peers.md §5.2): tasks are taken with 202 and not carried out,
   `/gate/approve` is open, `/gate/halt` shut, `/gate/check` and `/rollback/check` as `open_gates` says.
-* Chat rooms and receivers of events take everything. A hook in `refused` is refused.
+  Any other path is refused with 403, but for `/after`.
+* Chat rooms and receivers of events take everything.
 
 What each was told is in `calls`.
 """
@@ -40,13 +41,11 @@ class Call(NamedTuple):
 
 
 class Town:
-    """`open_gates` holds `check` or `rollback` for what a `/gate/check` or `/rollback/check` answers."""
+    """`open_gates` holds `gate` or `rollback` for what a `/gate/check` or `/rollback/check` answers."""
 
     def __init__(self, prometheus: str) -> None:
         self.calls: list[Call] = []
         self.open_gates: set[str] = set()
-        self.refused: set[str] = set()
-        """Paths that are answered with 500."""
         self.url = ""
         self._prometheus = prometheus
         self._client = httpx.AsyncClient(trust_env=False, timeout=30)
@@ -65,18 +64,16 @@ class Town:
             return await self._ask_prometheus(request)
         call = Call(host, request.path, await request.json())
         self.calls.append(call)
-        if request.path in self.refused:
-            return web.Response(status=500, text="it went wrong")
         return self._load_tester(request.path) if host == LOAD_TESTER else web.Response(text="ok")
 
     def _load_tester(self, path: str) -> web.Response:
         match path:
             case "/":
                 return web.Response(status=202)
-            case "/gate/approve":
+            case "/gate/approve" | "/after":
                 return web.Response(text="OK")
             case "/gate/check" | "/rollback/check":
-                is_open = path.split("/")[1].replace("gate", "check") in self.open_gates
+                is_open = path.split("/")[1] in self.open_gates
                 return web.Response(text="Approved") if is_open else web.Response(status=403, text="Forbidden")
             case _:
                 return web.Response(status=403, text="Forbidden")
