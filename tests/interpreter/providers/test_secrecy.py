@@ -76,7 +76,8 @@ async def test_a_server_that_sends_credentials_back_does_not_get_them_shown(
 ) -> None:
     async def hostile(writer: asyncio.StreamWriter) -> None:
         line, headers, _ = server.asked[-1]
-        writer.write(echo(" ".join((*headers.values(), line, server.bodies[-1]))))
+        sent = sorted(headers.values(), key=lambda value: HIDDEN[0] not in value)
+        writer.write(echo(" ".join((*sent, line, server.bodies[-1]))))
         await writer.drain()
 
     server.answers = [hostile]
