@@ -11,6 +11,7 @@ from typing import Any
 from interpreter.providers.provider import Provider
 
 PROVIDERS: Mapping[str, str] = {
+    "cloudwatch": "interpreter.providers.cloudwatch:CloudWatch",
     "datadog": "interpreter.providers.datadog:Datadog",
     "dynatrace": "interpreter.providers.dynatrace:Dynatrace",
     "elasticsearch": "interpreter.providers.elasticsearch:Elasticsearch",
