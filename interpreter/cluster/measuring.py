@@ -18,6 +18,7 @@ from interpreter.objects import Ref
 from interpreter.providers.metrics import Metrics, Resolved
 from interpreter.providers.provider import ProviderError, Trouble
 from interpreter.providers.registry import Providers
+from interpreter.providers.sharing import Sharing
 from interpreter.state import Answer, MetricQuestion
 
 KIND = "MetricTemplate"
@@ -32,6 +33,7 @@ class Measuring:
         self._credentials = credentials
         self._providers = providers
         self._clock = clock
+        self._sharing = Sharing()
 
     async def answer(self, program: Program, question: MetricQuestion) -> Answer:
         """Never raises for what a server does."""
@@ -42,7 +44,7 @@ class Measuring:
             return await self._with_secret(self._from_template(metric), metric.template.partition("/")[0])
 
         asked = replace(question, at_ms=self._clock.on_the_wall(question.at_ms))
-        return await Metrics(program, self._providers, resolve=resolve).answer(asked)
+        return await Metrics(program, self._providers, resolve=resolve, sharing=self._sharing).answer(asked)
 
     async def close(self) -> None:
         await self._providers.close()

@@ -21,9 +21,9 @@ from interpreter.providers.provider import (
     Sample,
     Trouble,
     error_answer,
-    guarded,
     nothing,
 )
+from interpreter.providers.sharing import Sharing
 from interpreter.state import Answer, ErrorAnswer, Events, Histogram, MetricQuestion, NoDataAnswer, Value
 from interpreter.templates import TemplateProblem, render
 
@@ -40,7 +40,8 @@ class Resolved(NamedTuple):
 
 class Metrics:
     """Answers questions about the metrics of one Program. `resolve` finds what a metric only names: a template, a
-    Secret; it may raise `ProviderError`. Without it, metrics that name such things cannot be asked."""
+    Secret; it may raise `ProviderError`. Without it, metrics that name such things cannot be asked. `sharing` is that
+    of all who ask the same servers."""
 
     def __init__(
         self,
@@ -49,11 +50,13 @@ class Metrics:
         *,
         timeout: float = 10.0,
         resolve: Callable[[Metric], Awaitable[Resolved]] | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
         self._program = program
         self._providers = providers
         self._timeout = timeout
         self._resolve = resolve
+        self._sharing = sharing or Sharing()
 
     async def answer(self, question: MetricQuestion) -> Answer:
         """Never raises for what a provider does."""
@@ -99,7 +102,7 @@ class Metrics:
             found.secret,
             found.region,
         )
-        return await guarded(provider, rendered, timeout=self._timeout)
+        return await self._sharing.measure(provider, rendered, timeout=self._timeout)
 
 
 def variables(program: Program, metric: Metric, question: MetricQuestion) -> dict[str, object]:

@@ -1,0 +1,115 @@
+"""What is done once around the metric servers of all rollouts: one question is asked once, and none is asked too much.
+
+Rollouts that ask the same at the same time (provider, text, server, credentials, second) get one answer: the first one
+asks, the others wait with it, its tries included. Who gives up waiting leaves the others their answer; when nobody is
+left the question is dropped. At most `MOST_AT_ONCE` queries are with one server at a time, the others wait for a place,
+within their own limit of time; between two tries no place is held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Mapping
+
+from interpreter.providers.provider import TIMEOUT_S, Measurement, Provider, RenderedQuery, guarded
+
+MOST_AT_ONCE = 16
+
+Question = tuple[object, ...]
+
+
+class Sharing:
+    """The questions under way. One for all that ask the same servers, on one event loop."""
+
+    def __init__(self, most_at_once: int = MOST_AT_ONCE) -> None:
+        self._most = most_at_once
+        self._asked: dict[Question, _Asked] = {}
+        self._places: dict[tuple[int, str], _Places] = {}
+
+    async def measure(
+        self,
+        provider: Provider,
+        query: RenderedQuery,
+        *,
+        timeout: float = TIMEOUT_S,  # noqa: ASYNC109 - for all tries together
+    ) -> Measurement:
+        """As `guarded`. Raises `ProviderError`."""
+        name = question(provider, query, timeout)
+        asked = self._asked.get(name)
+        if asked is None:
+            asked = self._asked[name] = _Asked(asyncio.create_task(self._ask(provider, query, timeout)))
+            asked.task.add_done_callback(lambda task: self._done(name, task))
+        asked.waiting += 1
+        try:
+            return await asyncio.shield(asked.task)
+        finally:
+            asked.waiting -= 1
+            if not asked.waiting and not asked.task.done():
+                del self._asked[name]
+                asked.task.cancel()
+
+    def _done(self, name: Question, task: asyncio.Task[Measurement]) -> None:
+        """The question may be under way again, if this one was dropped. Its error is not unheard: nobody was left."""
+        if not task.cancelled():
+            task.exception()
+        if name in self._asked and self._asked[name].task is task:
+            del self._asked[name]
+
+    async def _ask(self, provider: Provider, query: RenderedQuery, limit: float) -> Measurement:
+        server = (id(provider), query.server or "")
+        places = self._places.setdefault(server, _Places(self._most))
+        places.users += 1
+        try:
+            return await guarded(_Limited(provider, places.free), query, timeout=limit)
+        finally:
+            places.users -= 1
+            if not places.users:
+                del self._places[server]
+
+
+class _Asked:
+    """A question under way, and how many wait for its answer."""
+
+    def __init__(self, task: asyncio.Task[Measurement]) -> None:
+        self.task = task
+        self.waiting = 0
+
+
+class _Places:
+    """The places at one server, and how many questions are about it."""
+
+    def __init__(self, most: int) -> None:
+        self.free = asyncio.Semaphore(most)
+        self.users = 0
+
+
+class _Limited:
+    """A provider whose queries each take a place."""
+
+    def __init__(self, provider: Provider, free: asyncio.Semaphore) -> None:
+        self._provider = provider
+        self._free = free
+
+    @property
+    def name(self) -> str:
+        return self._provider.name
+
+    async def measure(self, query: RenderedQuery) -> Measurement:
+        async with self._free:
+            return await self._provider.measure(query)
+
+    async def close(self) -> None:
+        """The provider is not ours to close."""
+
+
+def question(provider: Provider, query: RenderedQuery, timeout: float) -> Question:
+    """What two queries have in common if one answer does for both. Secrets are in it as a digest only."""
+    same = query._replace(at_ms=query.at_ms // 1000, headers={}, secret={})
+    plain = tuple(value for value in same if not isinstance(value, Mapping))
+    return (id(provider), *plain, _digest(query.headers), _digest(query.secret), timeout)
+
+
+def _digest(secret: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(sorted(secret.items())).encode()).hexdigest()
