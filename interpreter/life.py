@@ -17,6 +17,7 @@ from interpreter.turn import Turn
 from interpreter.windows import is_open, opens_at
 
 _FULL = CanaryScale("full")
+_UNPROMOTED = frozenset({Phase.WAITING, Phase.PROGRESSING, Phase.WAITING_PROMOTION})
 _GATE_EVERY_MS = 10_000
 
 
@@ -182,10 +183,12 @@ def _muted(turn: Turn) -> bool:
 
 
 def terminating(turn: Turn) -> bool:
-    """The rollout is being deleted. With `on delete revert` the target first gets its replicas back, then its
-    traffic."""
+    """The rollout is being deleted. What is on the canary without having been promoted goes back to the primary, for
+    nobody will watch it any more. With `on delete revert` the target then gets its replicas back, and its traffic."""
     if turn.state.phase is not Phase.TERMINATING:
         turn.drop_calls()
+        if turn.state.phase in _UNPROMOTED:
+            turn.reroute(HOME)
         turn.enter(Phase.TERMINATING, "the rollout is being deleted")
         turn.event("Terminating", "the rollout is being deleted")
     revision = turn.inputs.revision

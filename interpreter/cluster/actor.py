@@ -18,11 +18,12 @@ from interpreter.cluster import names, steering
 from interpreter.cluster.applier import Applier
 from interpreter.cluster.arranging import Arranging
 from interpreter.cluster.diagnosing import Diagnosing
+from interpreter.cluster.errors import Forbidden
 from interpreter.cluster.libraries import guardrails
 from interpreter.cluster.owner import API_VERSIONS, CANARY, Owner
 from interpreter.cluster.parts import Parts
 from interpreter.cluster.policy import Policy, policy_of
-from interpreter.cluster.releasing import Releasing
+from interpreter.cluster.releasing import Releasing, release_unread
 from interpreter.cluster.reporting import Reporting
 from interpreter.cluster.runs import Recalled, Runs
 from interpreter.cluster.runtime import ClusterRuntime
@@ -85,7 +86,13 @@ class Actor:
         if not owner.deleted:
             owner = await self._hold(owner, driver.program)
         self._runtime.owner = owner
-        step = await self._go_on(driver)
+        try:
+            step = await self._go_on(driver)
+        except Forbidden as refusal:
+            if not (owner.deleted and _namespace_goes(refusal)):
+                raise
+            await self._let_go(owner, None)  # nothing can be made there any more, and nothing is to be left
+            return None
         configs = self._runtime.subject.snapshot_configs()
         await self._reporting.tell(owner, driver.program, driver.state, configs, policy.problems)
         await self._take_off(owner, driver.state)
@@ -265,6 +272,8 @@ class Actor:
         parts = self._parts
         if subject is not None:
             await Releasing(subject, owner, self._applier(owner, subject), parts).release()
+        elif owner.status.get("phase"):
+            await release_unread(owner, parts)
         kept = [one for one in owner.finalizers if one not in _OURS]
         if kept != owner.finalizers:
             await parts.api.patch(owner.ref, {"metadata": {"finalizers": kept}})
@@ -301,6 +310,10 @@ def _owners_named(program: Program) -> list[Ref]:
         for other in program.after
         for kind, api_version in API_VERSIONS.items()
     ]
+
+
+def _namespace_goes(refusal: Forbidden) -> bool:
+    return any(cause.get("reason") == "NamespaceTerminating" for cause in refusal.details.get("causes") or ())
 
 
 def under_way(state: State) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import structlog
 from prometheus_client import CollectorRegistry
 
-from interpreter.cluster.api import Api
+from interpreter.cluster.api import Api, NotLeader
 from interpreter.cluster.clock import Clock
 from interpreter.cluster.health import Health
 from interpreter.cluster.lease import Leader
@@ -79,7 +79,11 @@ class Controller:
         leader = Leader(self._api, settings.lease_namespace, LEASE, settings.identity)
         api = self._api.gated(leader.held)
         self._begun = True
-        await leader.run(lambda: self._term(api), self._idle)
+        while True:
+            try:
+                await leader.run(lambda: self._term(api), self._idle)
+            except NotLeader as lost:
+                log.info("the lease was lost before the term had begun", why=str(lost))
 
     async def _idle(self) -> None:
         self._working = None

@@ -19,7 +19,7 @@ MISS_S = 30.0
 
 INSTALL: Mapping[str, str] = {
     "rollway.dev": "install rollway's own with `rollway install`",
-    "flagger.app": "install the Canary, MetricTemplate and AlertProvider definitions with `rollway install --flagger`",
+    "flagger.app": "install the definitions that come with Flagger, or start with `--no-flagger`",
     "networking.istio.io": "install Istio, or choose another traffic provider",
     "gateway.networking.k8s.io": "install the Gateway API's definitions, or choose another traffic provider",
     "keda.sh": "install KEDA, or name another scaler",

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
+import structlog
+
 from dsl.ir import Program, Webhook
 from interpreter import channels
 from interpreter.cluster.credentials import Credentials, CredentialTrouble
@@ -30,6 +32,8 @@ from interpreter.state import (
     State,
 )
 from interpreter.webhooks import Caller, Reply, asking, payload_of
+
+log = structlog.get_logger(__name__)
 
 
 class Outside:

@@ -10,12 +10,24 @@ collected. A target at zero replicas never loses the primary that stands in its 
 
 from __future__ import annotations
 
-from interpreter.cluster.applier import Applier
+from interpreter.cluster import names
+from interpreter.cluster.applier import Applier, label_of
 from interpreter.cluster.owner import Owner
 from interpreter.cluster.parts import Parts
 from interpreter.cluster.subject import Subject
-from interpreter.objects import Ref
+from interpreter.objects import Manifest, Ref, ref_of
 from interpreter.workloads.services import release_services
+
+_MADE = (
+    ("apps/v1", "Deployment"),
+    ("apps/v1", "DaemonSet"),
+    ("apps/v1", "StatefulSet"),
+    ("v1", "Service"),
+    ("v1", "ConfigMap"),
+    ("v1", "Secret"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler"),
+)
+"""What is made for a rollout on every data plane."""
 
 
 class Releasing:
@@ -50,13 +62,28 @@ class Releasing:
         self._say("Released", "the target has its replicas, its Service and its routes back")
 
     async def _orphan(self, refs: tuple[Ref, ...]) -> None:
-        """Take our owner's reference off, so that the object outlives it."""
-        for ref, manifest in self._subject.objects(refs).items():
-            references = manifest["metadata"].get("ownerReferences") or []
-            kept = [one for one in references if one.get("uid") != self._owner.uid]
-            if kept != references:
-                patch = {"metadata": {"ownerReferences": kept}}
-                self._parts.caches.put(await self._parts.api.patch(ref, patch))
+        for manifest in self._subject.objects(refs).values():
+            await _outlive(self._owner, manifest, self._parts)
 
     def _say(self, reason: str, message: str) -> None:
         self._parts.recorder.record(self._owner.manifest, reason, message)
+
+
+async def release_unread(owner: Owner, parts: Parts) -> None:
+    """The same for a rollout whose policy cannot be read any more, nor that of its last run: what is labelled as its
+    own goes on serving. Its routes are not known, and go; the Services that they led to stay."""
+    for api_version, kind in _MADE:
+        await parts.caches.ensure(api_version, kind, owner.namespace)
+        for manifest in parts.caches.select(api_version, kind, owner.namespace, {names.ROLLOUT: label_of(owner.name)}):
+            await _outlive(owner, manifest, parts)
+    said = "its policy cannot be read: what was made for it goes on serving, and is managed no more"
+    parts.recorder.record(owner.manifest, "Orphaned", said, type="Warning")
+
+
+async def _outlive(owner: Owner, manifest: Manifest, parts: Parts) -> None:
+    """Take our owner's reference off, so that the object is not collected with it."""
+    references = manifest["metadata"].get("ownerReferences") or []
+    kept = [one for one in references if one.get("uid") != owner.uid]
+    if kept != references:
+        patch = {"metadata": {"ownerReferences": kept}}
+        parts.caches.put(await parts.api.patch(ref_of(manifest), patch))

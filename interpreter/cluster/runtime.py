@@ -109,6 +109,7 @@ class ClusterRuntime:
             await self._applier.do(change)
 
     async def persist(self, state: State) -> None:
+        self._runs.owner = self.owner
         await self._runs.write(state, self.subject.program, self.subject.snapshot())
         self.state = state
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import structlog
 
@@ -76,7 +77,11 @@ class Term:
         self._recorder = Recorder(api, identity)
         credentials = Credentials(api)
         ask = asking(api)
-        settings = {"prometheus": {"server": metrics_server}, "externalmetrics": {"ask": ask}, "keptn": {"ask": ask}}
+        settings: dict[str, dict[str, Any]] = {
+            "prometheus": {"server": metrics_server},
+            "externalmetrics": {"ask": ask},
+            "keptn": {"ask": ask},
+        }
         self._measuring = Measuring(self._caches, credentials, Providers(settings), clock)
         outside = Outside(self._caller, self._measuring, credentials, Lines(self._caches, credentials), self._recorder)
         self._parts = Parts(api, self._caches, outside, self._recorder, clock, boundary, default_provider)

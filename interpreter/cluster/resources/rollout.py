@@ -171,7 +171,10 @@ DEFINITION = Definition(
         Column("Step", "string", ".status.step.text", "The step that the run stands at"),
         Column("Weight", "number", ".status.weight", "Percent of the traffic on the canary"),
         Column("Failed", "integer", ".status.failedChecks", "Failed checks"),
-        Column("Reason", "string", ".status.reason", "What is being waited for", priority=1),
+        Column(
+            "Ready", "string", '.status.conditions[?(@.type=="Ready")].status', "Whether all is as it was asked for"
+        ),
+        Column("Reason", "string", ".status.reason", "What is being waited for, or what is wrong", priority=1),
         AGE,
     ),
     rules=(

@@ -265,6 +265,16 @@ def test_deletion_without_revert_ends_at_once() -> None:
     assert rig.is_in(Phase.TERMINATED)
 
 
+def test_deletion_in_mid_rollout_takes_the_traffic_off_the_canary() -> None:
+    """What nobody watches any more stays on what is known to be good."""
+    rig = Rig(program(ir.RouteOp(weight=30), ir.WaitOp(), ir.PromoteOp())).begin()
+    assert rig.weights[-1] == 30
+    rig.deleted = True
+    rig.settle()
+    assert rig.is_in(Phase.TERMINATED)
+    assert rig.weights[-1] == 0
+
+
 def test_a_known_revision_skips_its_analysis_within_the_window() -> None:
     rig = Rig(ramp(10, skip_analysis=ir.SkipAnalysis(known_within=2))).begin("v2").go(61)
     rig.revision = "v1"
