@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 POLICY = str(ROOT / "examples" / "canary.rollout")
-CLIENTS = {"aiohttp", "boto3", "httpx", "kubernetes", "prometheus_api_client", "requests"}
+CLIENTS = {"aiohttp", "boto3", "botocore", "google", "httpx", "kubernetes", "prometheus_api_client", "requests"}
 HEAVY = {"asyncio", "lark", "pydantic", "rich", "structlog"}
 
 PROBE = """
