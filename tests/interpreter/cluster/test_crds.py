@@ -268,7 +268,7 @@ def test_kubectl_explains_and_lists(cluster: ControlPlane, namespace: str) -> No
     }
     cluster.api.call("PUT", path("Rollout", namespace, "web") + "/status", rollout)
     listed = cluster.kubectl("get", "rw", "-n", namespace, "-o", "wide").stdout.splitlines()
-    assert listed[0].split() == ["NAME", "PHASE", "STEP", "WEIGHT", "FAILED", "REASON", "AGE"]
+    assert listed[0].split() == ["NAME", "PHASE", "STEP", "WEIGHT", "FAILED", "READY", "REASON", "AGE"]
     assert "Progressing" in listed[1]
     assert "shift to 10%" in listed[1]
     assert "10.5" in listed[1]
