@@ -117,7 +117,8 @@ class ClusterRuntime:
         """Everything but who gets how much. What else a route says (hosts, timeouts, its owner) is kept up too: where
         the data plane has the routing that it should have, that is written anew, as the policy and the cluster are."""
         await self._arranging.arrange(desired, self.state, self._site(self.state))
-        if desired.primary_up and not desired.released and self.routing() == desired.routing:
+        leaving = self.state.phase in (Phase.TERMINATING, Phase.TERMINATED)
+        if desired.primary_up and not leaving and self.routing() == desired.routing:
             await self.reroute(desired.routing)
 
     async def perform(self, action: Action) -> ActionResult:
