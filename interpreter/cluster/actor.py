@@ -91,7 +91,8 @@ class Actor:
         except Forbidden as refusal:
             if not (owner.deleted and _namespace_goes(refusal)):
                 raise
-            await self._let_go(owner, None)  # nothing can be made there any more, and nothing is to be left
+            await self._take_off_finalizers(owner)  # nothing can be made there any more, and nothing is to be left
+            await self.close()
             return None
         configs = self._runtime.subject.snapshot_configs()
         await self._reporting.tell(owner, driver.program, driver.state, configs, policy.problems)
@@ -274,11 +275,14 @@ class Actor:
             await Releasing(subject, owner, self._applier(owner, subject), parts).release()
         elif owner.status.get("phase"):
             await release_unread(owner, parts)
+        await self._take_off_finalizers(owner)
+        await self.close()
+
+    async def _take_off_finalizers(self, owner: Owner) -> None:
         kept = [one for one in owner.finalizers if one not in _OURS]
         if kept != owner.finalizers:
-            await parts.api.patch(owner.ref, {"metadata": {"finalizers": kept}})
-            parts.caches.remove(owner.ref, owner.uid)  # as far as we are concerned: nothing is left to do for it
-        await self.close()
+            await self._parts.api.patch(owner.ref, {"metadata": {"finalizers": kept}})
+            self._parts.caches.remove(owner.ref, owner.uid)  # as far as we are concerned: nothing is left to do for it
 
     def _applier(self, owner: Owner, subject: Subject) -> Applier:
         """The user may have a route of the rollout's own name: it is taken over, and put back at the end."""

@@ -11,6 +11,7 @@ import pytest
 
 from interpreter.cluster import names
 from interpreter.objects import Manifest
+from tests.controlplane.cluster import ControlPlane
 from tests.interpreter.cluster.history import History, history
 from tests.interpreter.cluster.hooks import Hooks
 from tests.interpreter.cluster.life import Life, canary_weight, deployment, life, service
@@ -179,11 +180,19 @@ async def test_a_target_that_is_deleted_in_mid_rollout_is_rolled_back(
         assert await at_work.weight() == 0
 
 
+@pytest.mark.parametrize("at_once", [True, False], ids=["at work", "nobody at work"])
 async def test_a_namespace_that_is_deleted_does_not_hang(
-    kubeconfig: str, control_plane: Any, namespace: str, hooks: Hooks
+    kubeconfig: str, control_plane: ControlPlane, namespace: str, hooks: Hooks, at_once: bool
 ) -> None:
+    """Nothing can be made in it any more, whatever of the rollout has gone already."""
     async with rollout(kubeconfig, namespace, hooks) as at_work:
+        if not at_once:
+            await at_work.stop()
         control_plane.drop_namespace(namespace)
+        if not at_once:
+            await at_work.gone("Deployment", "web")
+            await at_work.gone("DestinationRule", "web-canary")
+            await at_work.start()
         await at_work.gone("Rollout", "web")
 
 

@@ -88,19 +88,27 @@ async def test_one_that_loses_the_lease_writes_no_more(
     async with life(kubeconfig, namespace, start=False, lease_namespace=namespace, **ELECTED) as at_work:
         await at_work.start(kubeconfig=str(account))
         await at_the_gate(at_work, hooks)
+        taken_at = control_plane.mark()
         taken = {"spec": {"holderIdentity": "somebody", "leaseDurationSeconds": 600}}
         await at_work.api.patch(at_work.ref("Lease", LEASE, "coordination.k8s.io/v1"), taken)
-        await asyncio.sleep(4)  # it looks every two seconds
+        user = f"system:serviceaccount:{namespace}:one"
+        await at_work.so(lambda: _has_looked(control_plane, taken_at, user), "it sees that another leads")
+        await asyncio.sleep(0.5)
         before = control_plane.mark()
         hooks.open("go")
         await at_work.push("web:3")
         await asyncio.sleep(2)
-        assert _writes(control_plane, before, f"system:serviceaccount:{namespace}:one") == []
+        assert _writes(control_plane, before, user) == []
         assert await at_work.weight() == 20
         assert await at_work.image("web-primary") == "web:1"
         await at_work.api.patch(at_work.ref("Lease", LEASE, "coordination.k8s.io/v1"), {"spec": {"holderIdentity": ""}})
         await at_work.phase("Succeeded")
         assert await at_work.image("web-primary") == "web:3"
+
+
+async def _has_looked(plane: ControlPlane, since: Mark, user: str) -> bool:
+    """Whether it has read the lease, as it does when its renewal was refused."""
+    return bool(plane.requests(since, user=user, resource="leases", verb="get"))
 
 
 async def test_one_that_was_frozen_for_longer_than_its_lease_writes_nothing(
