@@ -64,7 +64,8 @@ async def test_no_rows_and_nulls_are_no_data(server: Wire, influx: InfluxDB, tex
 
 async def test_the_newest_row_of_a_table_counts_and_every_table_is_a_series(server: Wire, influx: InfluxDB) -> None:
     rows = (
-        ",,0,2026-01-01T00:01:00Z,2,a\r\n,,0,2026-01-01T00:00:00Z,1,a\r\n,,0,2026-01-01T00:02:00Z,,a\r\n"
+        ",,0,2026-01-01T00:00:00Z,1,a\r\n,,0,2026-01-01T00:02:00Z,2,a\r\n,,0,2026-01-01T00:01:00Z,5,a\r\n"
+        ",,0,2026-01-01T00:03:00Z,,a\r\n"
         ",,1,2026-01-01T00:00:00Z,3,b\r\n"
     )
     server.answers = [Said(TABLE + rows)]
