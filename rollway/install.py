@@ -28,6 +28,12 @@ def command(
     metrics_server: Annotated[
         str | None, Option("--metrics-server", "The Prometheus to ask where a policy names none.", "URL")
     ] = None,
+    default_provider: Annotated[
+        str | None,
+        Option(
+            "--default-provider", "The traffic provider of Flagger Canaries that name none; istio, if unsaid.", "NAME"
+        ),
+    ] = None,
     no_flagger: Annotated[bool, Option("--no-flagger", "Leave the Canaries of Flagger alone.")] = False,
     output: Annotated[str | None, Option("--output", "Write to this file instead of standard output.", "FILE")] = None,
 ) -> int:
@@ -64,6 +70,7 @@ def command(
         providers=tuple(dict.fromkeys(provider or ROUTES)),
         flagger=not no_flagger,
         metrics_server=metrics_server,
+        default_provider=default_provider,
     )
     text = "---\n".join([*crds.definitions().values(), *documents(wanted)])
     if output is None:

@@ -209,3 +209,15 @@ async def test_a_rollout_lives_on_what_is_granted(control_plane: ControlPlane, n
     asked = control_plane.requests(mark, user=f"system:serviceaccount:{namespace}:{NAME}")
     assert asked
     assert [request for request in asked if request.status == 403] == []
+
+
+def test_a_cluster_that_moves_over_from_flagger_keeps_its_flags(capsys: pytest.CaptureFixture[str]) -> None:
+    """`-metrics-server` and `-mesh-provider`."""
+    (controller,) = installed(
+        capsys, "--metrics-server", "http://prometheus:9090", "--default-provider", "gatewayapi:v1"
+    )["Deployment"]
+    (container,) = controller["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == [
+        *("controller", "--metrics-server", "http://prometheus:9090"),
+        *("--default-provider", "gatewayapi:v1"),
+    ]

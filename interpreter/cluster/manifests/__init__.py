@@ -28,6 +28,7 @@ class Installation:
     providers: tuple[str, ...] = tuple(ROUTES)
     flagger: bool = True
     metrics_server: str | None = None
+    default_provider: str | None = None
 
 
 def documents(wanted: Installation) -> list[str]:
@@ -60,6 +61,8 @@ def _arguments(wanted: Installation) -> list[str]:
         given += ["--namespace", wanted.watched]
     if wanted.metrics_server is not None:
         given += ["--metrics-server", wanted.metrics_server]
+    if wanted.default_provider is not None:
+        given += ["--default-provider", wanted.default_provider]
     return given if wanted.flagger else [*given, "--no-flagger"]
 
 
