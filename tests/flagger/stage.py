@@ -185,14 +185,15 @@ async def _clear(cluster: ControlPlane, api: Api, namespace: str) -> None:
         await asyncio.to_thread(cluster.api.until, f"{inside}/serviceaccounts/default", bool)
         return
     for kind in _CLEARED:
-        await _delete_all(api, *kind.split(), namespace)
+        await _delete_all(api, kind, namespace)
     async with asyncio.timeout(_GONE_WITHIN_S):
         while await _left(api, namespace):  # noqa: ASYNC110 - nobody tells us
             await asyncio.sleep(0.1)
 
 
-async def _delete_all(api: Api, api_version: str, kind: str, namespace: str) -> None:
+async def _delete_all(api: Api, every: str, namespace: str) -> None:
     """Finalizers are ours, and whose they are is not at work any more."""
+    api_version, kind = every.split()
     path = (await api.discovery.resource(api_version, kind)).path(namespace)
     for one in await api.list((api_version, kind), namespace):
         if one["metadata"].get("finalizers"):

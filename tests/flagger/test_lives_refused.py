@@ -3,6 +3,8 @@ own definitions, or in an event that names the field."""
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.dsl.flagger.manifests import REFERENCE, Sample, samples
@@ -12,6 +14,7 @@ from tests.flagger.test_lives_istio import WEIGHTS
 KINDS = ("Canary", "MetricTemplate", "AlertProvider")
 MAIN = [one for kind in KINDS for one in samples(kind, "main")]
 REFUSED = [one for kind in KINDS for one in samples(kind, "refused", "negative")]
+NAMED = re.compile(r'spec(\.\w+)+: |"spec" must validate one and only one schema')
 CONTOUR = "e2e/contour/test-canary--03-canary-podinfo.yaml"
 
 
@@ -31,10 +34,11 @@ async def namespaces(at_work: Stage, of: list[Sample]) -> None:
 
 async def test_what_flagger_refuses_is_refused(at_work: Stage) -> None:
     """By the API server, which names the field."""
+    await namespaces(at_work, REFUSED)
     for one in REFUSED:
         done = await at_work.kubectl_anywhere("apply", "--dry-run=server", "-f", str(REFERENCE / "samples" / one.path))
         assert done.returncode != 0, one.path
-        assert "spec" in done.stderr, (one.path, done.stderr)
+        assert NAMED.search(done.stderr), (one.path, done.stderr)
 
 
 @pytest.mark.parametrize(
