@@ -78,6 +78,14 @@ def reference() -> Path:
     return Path(named) if named else REPOSITORY.parent / "shared" / "reference"
 
 
+def absent() -> str | None:
+    """Why nothing of the other projects can be had: there is no such folder at all. None if there is."""
+    place = reference()
+    if place.is_dir():
+        return None
+    return f"the definitions and samples of other projects are not at {place} (ROLLWAY_REFERENCE names another folder)"
+
+
 def documents(name: str) -> Iterator[Json]:
     """The definitions that a name stands for. Raises ValueError if there are none."""
     place = REPOSITORY / "crds" if name == OURS else reference() / "crds" / name

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.controlplane.cluster import ControlPlane
+from tests.controlplane.definitions import absent
 from tests.controlplane.fetch import find
 from tests.controlplane.plane import WORKERS, PlaneError, programs_in, running
 from tests.controlplane.shared import SESSION, Session, plane
@@ -119,6 +120,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for report in terminalreporter.stats.get(outcome, ())
         if report.when == "call" and ("control plane", True) in report.user_properties
     }
+    why = absent()
+    if session is not None and why is not None:
+        terminalreporter.write_line(f"WARNING: tests that need them were left out: {why}", yellow=True)
     if session is not None and ran:
         about = session.folder / "about"
         what = about.read_text() if about.exists() else "an API server of their own each"
