@@ -87,15 +87,14 @@ class Actor:
             owner = await self._hold(owner, driver.program)
         self._runtime.owner = owner
         try:
-            step = await self._go_on(driver)
+            step = await self._go_on(owner, driver, policy)
         except Forbidden as refusal:
             if not (owner.deleted and _namespace_goes(refusal)):
                 raise
             await self._take_off_finalizers(owner)  # nothing can be made there any more, and nothing is to be left
             await self.close()
             return None
-        configs = self._runtime.subject.snapshot_configs()
-        await self._reporting.tell(owner, driver.program, driver.state, configs, policy.problems)
+        await self._tell(owner, driver, policy)
         await self._take_off(owner, driver.state)
         if driver.state.phase is Phase.TERMINATED:
             await self._let_go(owner, self._runtime.subject)
@@ -224,11 +223,19 @@ class Actor:
 
     # --- a look -------------------------------------------------------------------------------------------------
 
-    async def _go_on(self, driver: Driver) -> Step:
+    async def _tell(self, owner: Owner, driver: Driver, policy: Policy) -> None:
+        configs = self._runtime.subject.snapshot_configs() if self._runtime is not None else {}
+        owner = self._owner() or owner  # its status may have been written in this very look
+        await self._reporting.tell(owner, driver.program, driver.state, configs, policy.problems)
+
+    async def _go_on(self, owner: Owner, driver: Driver, policy: Policy) -> Step:
         if self._diagnosing is not None:
             self._diagnosing.begin()
         for _ in range(_MOST_PASSES):
+            before = driver.state.phase
             step, moved = await driver.pass_once()
+            if driver.state.phase is Phase.PROMOTING and before is not Phase.PROMOTING:
+                await self._tell(owner, driver, policy)  # a quick primary is ready before this look is over
             if not moved:
                 break
         else:

@@ -16,7 +16,7 @@ from dsl import ir_json
 from dsl.ir import Program
 from interpreter import state_json
 from interpreter.cluster import names
-from interpreter.cluster.api import Api, ApiError, Conflict, Forbidden
+from interpreter.cluster.api import Api, ApiError, Conflict
 from interpreter.cluster.applier import label_of
 from interpreter.cluster.caches import Caches
 from interpreter.cluster.owner import CANARY, Owner
@@ -70,12 +70,7 @@ class Runs:
         ref = self._ref(number)
         run = self._caches.get(ref)
         if run is None or not _fits(run, self.owner, state):
-            try:
-                run = await self._made(ref, number, state, program, snapshot, run)
-            except Forbidden as error:
-                if self.owner.deleted and _namespace_goes(error):
-                    return  # the run went before us, and nothing can be made any more: there is nothing to go on from
-                raise
+            run = await self._made(ref, number, state, program, snapshot, run)
         status = run_status(program, state, previous=run.get("status") or {})
         written = {**run, "status": {**status, "state": state_json.encode(state)}}
         self._caches.put(await self._api.replace(written, subresource="status"))
@@ -170,10 +165,6 @@ class Runs:
             },
             "spec": spec,
         }
-
-
-def _namespace_goes(error: Forbidden) -> bool:
-    return any(cause.get("reason") == "NamespaceTerminating" for cause in error.details.get("causes") or ())
 
 
 def _fits(run: Manifest, owner: Owner, state: State) -> bool:
