@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.controlplane.plugin"]
+pytest_plugins = ["tests.controlplane.plugin", "tests.secondtry"]
