@@ -25,6 +25,7 @@ QUERY_PROVIDERS = (
     "honeycomb",
     "sentry",
     "web",
+    "kayenta",
 )
 CHANNEL_KINDS = ("slack", "msteams", "discord", "rocket", "gchat", "alertmanager", "webhook", "provider")
 SEVERITIES = ("info", "warn", "error")

@@ -16,7 +16,7 @@ from dsl.source import Span
 # Who answers queries. In a metric, one of these with a text is a query; anything else with a text is a setting.
 METRIC_PROVIDERS = frozenset({
     "prometheus", "datadog", "newrelic", "dynatrace", "cloudwatch", "graphite", "influxdb", "stackdriver", "splunk",
-    "keptn", "externalmetrics", "loki", "elasticsearch", "honeycomb", "sentry", "web",
+    "keptn", "externalmetrics", "loki", "elasticsearch", "honeycomb", "sentry", "web", "kayenta",
 })  # fmt: skip
 
 

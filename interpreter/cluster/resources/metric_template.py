@@ -28,6 +28,7 @@ ProviderType = Literal[
     "honeycomb",
     "sentry",
     "web",
+    "kayenta",
 ]
 
 

@@ -145,7 +145,7 @@ def test_a_cluster_without_the_definitions_is_told_how_to_get_them(
         "rollway: the API server serves no Rollout in rollway.dev/v1alpha1: "
         "`rollway install | kubectl apply -f -` installs what is missing\n"
     )
-    assert "rollway install --flagger" in cluster.rollway("abort", "canary/cart").err
+    assert "the definitions that come with Flagger" in cluster.rollway("abort", "canary/cart").err
     bare_api_server.install_crds("flagger")
     assert cluster.rollway("status").err == "there is no rollout in namespace `default`\n"
     cluster.close()
