@@ -142,8 +142,9 @@ class Stage:
 
 
 def phases(seen: History, name: str = "podinfo") -> list[str]:
-    """The phases of a Canary, one after the other."""
-    return seen.values(CANARY, name, lambda one: one.get("status", {}).get("phase"))
+    """The phases of a Canary, one after the other; without Finalising, which is over before it is shown or not."""
+    shown = seen.values(CANARY, name, lambda one: one.get("status", {}).get("phase"))
+    return [phase for phase in shown if phase != "Finalising"]
 
 
 def weights(seen: History, name: str = "podinfo") -> list[int]:
