@@ -15,6 +15,7 @@ from dsl.suggest import closest
 
 NAMES = {
     Space.VALUE: ("std/http", ("requests", "duration", "success_rate", "error_rate", "latency", "request_rate")),
+    Space.ANALYSIS: ("std/analyses", ("compared", "compared_with_objective")),
     Space.STRATEGY: ("std/strategies", ("canary", "blue_green", "ab_test", "mirrored")),
 }
 

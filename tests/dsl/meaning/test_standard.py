@@ -45,6 +45,10 @@ def mended(text: str) -> str:
             policy("follow canry"),
             'did you mean `canary` of `std/strategies`? then add `import "std/strategies"`',
         ),
+        (
+            policy(imports="", checks="include compared(interval: 1m)"),
+            '`compared` is in `std/analyses`: add `import "std/analyses"`',
+        ),
     ],
 )
 def test_the_help_names_the_import_that_is_missing(text: str, help_: str) -> None:
