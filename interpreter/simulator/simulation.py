@@ -20,7 +20,7 @@ from interpreter.machine import advance
 from interpreter.phases import AT_REST
 from interpreter.simulator.inversion import Problem
 from interpreter.simulator.scenario import HOUR, Scenario, healthy
-from interpreter.simulator.telemetry import telemetry
+from interpreter.simulator.telemetry import Seen, telemetry
 from interpreter.simulator.timeline import Recorder, Story
 from interpreter.simulator.world import World
 from interpreter.state import Answer, Instant, Phase, Question, ReadyQuestion, Routing, Stage, State, Step
@@ -144,13 +144,15 @@ def simulate(
     *,
     metrics: Mapping[str, Metric] | None = None,
     crash_after: int | None = None,
+    seen: Seen | None = None,
 ) -> Story | Problem:
-    """What becomes of a rollout in a scenario, by default the healthy one. `metrics` are ones that only tests name."""
+    """What becomes of a rollout in a scenario, by default the healthy one. `metrics` are ones that only tests name.
+    `seen` answers about metrics in place of what the scenario says of them."""
     scenario = healthy(program) if scenario is None else scenario
-    seen = telemetry(program, {**(metrics or {}), **program.metrics}, scenario)
-    if isinstance(seen, Problem):
-        return seen
-    world = World(program, scenario, seen, scenario.start_ms - HOUR)
+    answering = seen or telemetry(program, {**(metrics or {}), **program.metrics}, scenario)
+    if isinstance(answering, Problem):
+        return answering
+    world = World(program, scenario, answering, scenario.start_ms - HOUR)
     runtime = _Runtime(program, digest(program), world, Recorder(program, scenario), crash_after)
     _bring_up(runtime)
     return _roll_out(runtime, scenario)

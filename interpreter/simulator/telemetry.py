@@ -8,7 +8,7 @@ An answer describes the world as it is at the end of the window that it was aske
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from dsl.ir import Arm, Program, Unit
 from interpreter.simulator import knobs
@@ -39,6 +39,20 @@ class Chosen(NamedTuple):
 
     what: str
     value: str
+
+
+class Seen(Protocol):
+    """Where the answers about metrics come from: a made-up world, or the past (`interpreter.backtest`)."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """Every metric, by name."""
+
+    def answer(self, question: MetricQuestion, routing: Routing, at_ms: int) -> Answer:
+        """What the provider of this metric says at a moment of the scenario."""
+
+    def chosen(self) -> tuple[Chosen, ...]:
+        """What was made up."""
 
 
 class Telemetry(NamedTuple):

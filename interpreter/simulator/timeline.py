@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -33,7 +34,8 @@ _SAID_ELSEWHERE = frozenset({"CheckFailed", "CheckNotMade", "CheckInconclusive",
 
 
 class Moment(NamedTuple):
-    """One thing that happened, `at_ms` after the new revision appeared. `step` is an index into the code, -1 before."""
+    """One thing that happened, `at_ms` after the new revision appeared. `step` is an index into the code, -1 before.
+    A check has its record, and the evidence that it left behind."""
 
     at_ms: int
     kind: Kind
@@ -44,6 +46,7 @@ class Moment(NamedTuple):
     text: str
     bad: bool = False
     check: CheckRecord | None = None
+    evidence: Mapping[str, Mapping[str, float | list[float]]] = {}
 
 
 class Level(NamedTuple):
@@ -164,7 +167,7 @@ class Recorder:
         record = run.last_check
         self._enter(world, run, record.step, record.weight)
         self._add(world, "check", record.verdict.value, bad=record.verdict in _FAILED, at=(record.step, record.weight))
-        self.moments[-1] = self.moments[-1]._replace(check=record)
+        self.moments[-1] = self.moments[-1]._replace(check=record, evidence=run.evidence)
 
     def _actions(self, world: World) -> None:
         fresh, self.told = world.performed[self.told :], len(world.performed)

@@ -14,7 +14,7 @@ from dsl.ir import GateCheck, GivenEvent, Program, PromoteOp, WaitOp
 from interpreter.effects import Arrange, Effect, Perform, Persist, Reroute
 from interpreter.routing import HOME
 from interpreter.simulator.scenario import Scenario
-from interpreter.simulator.telemetry import Telemetry
+from interpreter.simulator.telemetry import Seen
 from interpreter.state import (
     Action,
     ActionResult,
@@ -65,7 +65,7 @@ class World:
 
     program: Program
     scenario: Scenario
-    telemetry: Telemetry
+    telemetry: Seen
     now: Instant
     appeared_ms: Instant | None = None
     routing: Routing | None = None
