@@ -4,7 +4,8 @@
 connection that failed and the statuses that pass by themselves are transient (with the time that the server asked for),
 401, 403 and 407 are about credentials, the rest about the query. What a server says is masked before it is shown, also
 where it says it with 200: `Answer.understood` stands around whatever reads an answer.
-Redirects are not followed: a credential must not be carried where a server points.
+Redirects are not followed: a credential must not be carried where a server points. Of an answer `MOST_READ` bytes are
+read, counted after unpacking; gzip and deflate are unpacked here, once, and never further than that.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Iterator, Mapping
+import ssl
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,7 +25,8 @@ import httpx
 
 from interpreter.http_client import http_client
 from interpreter.masking import mask, safe_url, secrets_of
-from interpreter.providers.provider import ProviderError, RenderedQuery, Trouble
+from interpreter.providers import answer_json
+from interpreter.providers.provider import ProviderError, RenderedQuery, Trouble, hidden, safe_host
 from interpreter.providers.tls import Material, context, material
 
 MOST_READ = 4 * 1024 * 1024
@@ -46,11 +50,9 @@ class Answer(NamedTuple):
     def json(self) -> Any:
         """The body as JSON. Raises `ProviderError` for a page of HTML and the like."""
         try:
-            return json.loads(self.body)
+            return answer_json.read(self.body)
         except (ValueError, RecursionError) as error:
-            raise ProviderError(
-                Trouble.BAD_QUERY, f"{self.server} did not answer in JSON: check its address"
-            ) from error
+            raise ProviderError(Trouble.BAD_QUERY, f"{self.server} {_instead(self.body)}: check its address") from error
 
     @contextmanager
     def understood(self) -> Iterator[None]:
@@ -90,8 +92,8 @@ class Http:
         """One request. `body` is sent as JSON. `fine` are the statuses that are an answer. The query's own headers come
         on top of `headers`. An answer with one of `until` in it is read no further: some servers send theirs as a
         stream, and keep the connection. Raises `ProviderError`."""
-        sent = {**(headers or {}), **query.headers}
-        secrets = secrets_of(url, sent) | _lines(query.secret)
+        sent = {"Accept-Encoding": "gzip", **(headers or {}), **query.headers}
+        secrets = secrets_of(url, sent) | hidden(query)
         where = mask(safe_url(url), secrets)
         try:
             client = await self._client(material(query.secret, verify=not query.insecure_skip_verify))
@@ -100,11 +102,17 @@ class Http:
                 given["json"] = body
             async with client.stream(method, url, **given) as answer:
                 text = await _read(answer, where, until)
+        except UnicodeError as error:
+            raise ProviderError(
+                Trouble.BAD_QUERY, f"{where} cannot be asked: a header or its address is not ASCII"
+            ) from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            why = mask(str(error) or type(error).__name__, secrets)
-            raise ProviderError(Trouble.TRANSIENT, f"{where} could not be asked: {why}") from error
+            raise _unreachable(where, error, secrets) from error
         if answer.status_code not in fine:
-            raise refusal(where, answer.status_code, words(text, secrets), answer.headers)
+            said = words(text, secrets)
+            if answer.is_redirect:
+                said = f"it points to {mask(safe_host(answer.headers['Location']), secrets)}, and is not followed there"
+            raise refusal(where, answer.status_code, said, answer.headers)
         return Answer(text, answer.headers, where, secrets)
 
     async def close(self) -> None:
@@ -123,22 +131,59 @@ class Http:
         return client
 
 
-def _lines(secret: Mapping[str, str]) -> frozenset[str]:
-    """The values of a Secret, and their lines: a file's value ends with a line's end that no header has."""
-    return frozenset(line.strip() for value in secret.values() for line in (value, *value.splitlines()) if line.strip())
+def _unreachable(where: str, error: Exception, secrets: frozenset[str]) -> ProviderError:
+    """A connection that failed may do better next time. A certificate that is not trusted will not."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is not None:
+        why = mask(cause.verify_message, secrets)
+        own = "issuer" in why or "self-signed" in why
+        more = "; if its authority is one of your own, put it into the Secret as `ca.crt`" if own else ""
+        return ProviderError(Trouble.AUTH, f"the certificate of {where} is not trusted: {why}{more}")
+    why = mask(str(error) or type(error).__name__, secrets)
+    return ProviderError(Trouble.TRANSIENT, f"{where} could not be asked: {why}")
 
 
 async def _read(answer: httpx.Response, where: str, until: tuple[bytes, ...]) -> bytes:
     body = bytearray()
     longest = max(map(len, until), default=0)
-    async for piece in answer.aiter_bytes():
+    unpack = _unpacking(answer.headers.get("Content-Encoding", ""), where)
+    async for piece in answer.aiter_raw():
         new = max(0, len(body) - longest)
-        body += piece
+        body += unpack(piece, MOST_READ + 1 - len(body))
         if any(body.find(end, new) >= 0 for end in until):
             break
         if len(body) > MOST_READ:
             raise ProviderError(Trouble.BAD_QUERY, f"the answer of {where} is too long: ask for one number")
     return bytes(body)
+
+
+def _unpacking(encoding: str, where: str) -> Callable[[bytes, int], bytes]:
+    """What makes plain bytes of a piece, no more than so many. Raises `ProviderError`, and so does it."""
+    match encoding.strip().lower():
+        case "" | "identity":
+            return lambda piece, _: piece
+        case "gzip" | "x-gzip" | "deflate":
+            packed = zlib.decompressobj(zlib.MAX_WBITS | 32)
+        case _:
+            raise ProviderError(Trouble.BAD_QUERY, f"{where} packed its answer in a way that was not asked for")
+
+    def unpack(piece: bytes, most: int) -> bytes:
+        try:
+            return packed.decompress(piece, most)
+        except zlib.error as error:
+            raise ProviderError(Trouble.TRANSIENT, f"the answer of {where} cannot be unpacked") from error
+
+    return unpack
+
+
+def _instead(body: bytes) -> str:
+    """What an answer is that is not the JSON that it should be."""
+    begin = body[:64].lstrip().lower()
+    if begin.startswith((b"<!doctype html", b"<html")):
+        return "did not answer in JSON, but with a web page"
+    return "did not answer in JSON" if begin else "did not answer in JSON: it said nothing"
 
 
 def words(body: bytes, secrets: frozenset[str] = frozenset()) -> str:
@@ -187,9 +232,9 @@ def retry_after(headers: httpx.Headers) -> float | None:
         return max(0.0, seconds)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
+    except (ValueError, TypeError, LookupError, OverflowError):
         return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
 
 
 def authorization(secret: Mapping[str, str]) -> dict[str, str]:

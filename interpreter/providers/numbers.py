@@ -21,6 +21,8 @@ def number(value: object, what: str) -> float | None:
             said = str(value).lower()
         case int() | float() | str():
             try:
+                if isinstance(value, str) and ("_" in value or not value.isascii()):
+                    raise ValueError(value)  # to Python these are numbers
                 return float(value)
             except OverflowError:
                 said = "too large"

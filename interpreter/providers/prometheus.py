@@ -13,12 +13,11 @@ Prometheus (an address of `aps-workspaces`, or `aws_access_key_id` in the Secret
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from interpreter.providers import amazon, google
+from interpreter.providers import amazon, answer_json, google
 from interpreter.providers.http import Http, authorization
 from interpreter.providers.oauth import OAuth, has_client
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble
@@ -82,10 +81,12 @@ def _tenant(secret: Mapping[str, str]) -> dict[str, str]:
 def parse(body: bytes, whose: str = "Prometheus") -> Measurement:
     """The samples in an answer of `whose` form. Raises `ProviderError` for one that is not so, or not whole."""
     try:
-        answer = json.loads(body)
+        answer = answer_json.read(body)
+        if answer.get("status", "success") != "success":
+            raise ProviderError(Trouble.BAD_QUERY, f"{whose} says with 200 that it failed: {answer.get('error', '')}")
         data = answer["data"]
         kind, result = data["resultType"], data["result"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProviderError(Trouble.BAD_QUERY, f"the server's answer is not {whose}'s: check its address") from error
     warnings = tuple(str(warning) for warning in answer.get("warnings") or ())
     if warnings:
@@ -94,7 +95,7 @@ def parse(body: bytes, whose: str = "Prometheus") -> Measurement:
     if kind == "vector":
         return Measurement(tuple(_sample(row) for row in result), infos)
     if kind == "scalar":
-        return Measurement((Sample({}, _number(result)),), infos)
+        return Measurement((_sample({"metric": {}, "value": result}),), infos)
     raise ProviderError(Trouble.BAD_QUERY, f"the query gives a {kind}, and one number is needed: take a rate of it")
 
 
@@ -106,4 +107,8 @@ def _sample(row: Any) -> Sample:
 
 
 def _number(pair: Any) -> float:
-    return float(pair[1])
+    """Prometheus writes its numbers as texts, and the moment beside them. Raises `ValueError` for anything else."""
+    _, text = pair
+    if not isinstance(text, str) or "_" in text:
+        raise ValueError(text)
+    return float(text)

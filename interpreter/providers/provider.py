@@ -2,7 +2,9 @@
 
 A provider is one async function from a rendered query to a measurement. It raises `ProviderError` when it could not
 ask, or could not use the answer; that there is no data is an answer like any other. `guarded` adds what every provider
-needs: a limit of time for the whole, a few tries for what may pass, and waiting as long as the server asks for.
+needs: a limit of time for the whole, a few tries for what may pass, waiting as long as the server asks for (if that is
+longer than the limit, giving up at once), and masking: no error shows anything of the Secret, the headers or the
+address's own credentials, whatever the server sent back.
 """
 
 from __future__ import annotations
@@ -10,16 +12,19 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
-from interpreter.masking import mask
+from interpreter.masking import mask, secrets_in
 from interpreter.state import Answer, ErrorAnswer, Instant, NoDataAnswer
 
 TIMEOUT_S = 10.0
 TRIES = 3
 FIRST_DELAY_S = 0.25
 LONGEST_WAIT_S = 5.0
+SHOWN_KEYS = frozenset(("ca.crt", "tls.crt", "client_id", "token_url", "scope"))
+"""Not secret, though they stand in a Secret: certificates, and names and addresses that an error is about."""
 
 
 class Trouble(StrEnum):
@@ -85,6 +90,13 @@ class Provider(Protocol):
         """Let go of connections."""
 
 
+@runtime_checkable
+class Patient(Protocol):
+    """A provider whose answers take longer than others'. `timeout` is the limit for one question, in seconds."""
+
+    timeout: float
+
+
 Measure = Callable[[RenderedQuery], Awaitable[Measurement]]
 
 
@@ -98,20 +110,66 @@ async def guarded(
 ) -> Measurement:
     """Ask, again if that may help, within one limit of time. Raises `ProviderError`."""
     last: ProviderError | None = None
+    end = asyncio.get_running_loop().time() + timeout
     try:
         async with asyncio.timeout(timeout):
             for number in range(1, tries + 1):
                 try:
-                    return await provider.measure(query)
+                    return _unveiled(await provider.measure(query), query)
                 except ProviderError as error:
-                    last = error
+                    last = _shown(provider.name, error, query)
                 if last.trouble is not Trouble.TRANSIENT or number == tries:
                     raise last
-                await asyncio.sleep(_wait(last, number, first_delay))
+                wait = _wait(last, number, first_delay)
+                if wait >= end - asyncio.get_running_loop().time():
+                    raise _too_long(last, wait)
+                await asyncio.sleep(wait)
     except TimeoutError:
         pass
     said = f"; before that: {last}" if last else ""
-    raise ProviderError(Trouble.TRANSIENT, f"{provider.name} gave no answer within {timeout:g}s{said}")
+    whose = f" ({safe_host(query.server)})" if query.server else ""
+    raise ProviderError(Trouble.TRANSIENT, f"{provider.name}{whose} gave no answer within {timeout:g}s{said}")
+
+
+def hidden(query: RenderedQuery) -> frozenset[str]:
+    """What must not be shown of a query: the values of its headers, the lines of its Secret's values (a file's value
+    ends with a line's end that no header has), and the credentials and parameters in its server's address."""
+    kept = [value for key, value in query.secret.items() if key not in SHOWN_KEYS]
+    lines = {line.strip() for value in kept for line in value.splitlines()}
+    lines = {line for line in lines if not line.startswith("-----")}
+    return frozenset(filter(None, lines | set(query.headers.values()))) | secrets_in(query.server or "")
+
+
+def safe_host(url: str) -> str:
+    """The host and port of an address; nothing of what may be secret in it."""
+    return url.partition("://")[2].partition("/")[0].rpartition("@")[2].partition("?")[0] or "its server"
+
+
+def _shown(name: str, error: ProviderError, query: RenderedQuery) -> ProviderError:
+    """The error without secrets, and with the provider and the server that it is about."""
+    said = mask(str(error), hidden(query))
+    host = safe_host(query.server) if query.server else ""
+    if host not in said or name.lower() not in said.lower():
+        about = name if not host or host in said else f"{name} ({host})"
+        said = f"{about}: {said}"
+    return ProviderError(error.trouble, said, retry_after=error.retry_after)
+
+
+def _unveiled(measured: Measurement, query: RenderedQuery) -> Measurement:
+    if not measured.warnings:
+        return measured
+    return measured._replace(warnings=tuple(mask(said, hidden(query)) for said in measured.warnings))
+
+
+def _too_long(error: ProviderError, wait: float) -> ProviderError:
+    if error.retry_after is None:
+        return error
+    try:
+        until = f"{datetime.now(UTC) + timedelta(seconds=wait):until %Y-%m-%d %H:%M:%S UTC}"
+    except OverflowError:
+        until = "for ever"
+    said = f"{error}; it wants to be left alone {until}, which is longer than a check waits"
+    return ProviderError(error.trouble, said, retry_after=error.retry_after)
 
 
 def _wait(error: ProviderError, number: int, first_delay: float) -> float:

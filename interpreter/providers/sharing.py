@@ -2,8 +2,9 @@
 
 Rollouts that ask the same at the same time (provider, text, server, credentials, second) get one answer: the first one
 asks, the others wait with it, its tries included. Who gives up waiting leaves the others their answer; when nobody is
-left the question is dropped. At most `MOST_AT_ONCE` queries are with one server at a time, the others wait for a place,
-within their own limit of time; between two tries no place is held.
+left the question is dropped. At most `MOST_AT_ONCE` queries are with one server at a time, the others wait for a place
+(`places.py`: rollouts take turns), within their own limit of time; between two tries no place is held. A server that
+asked one of them to wait is asked by none of them until then.
 """
 
 from __future__ import annotations
@@ -13,7 +14,17 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from interpreter.providers.provider import TIMEOUT_S, Measurement, Provider, RenderedQuery, guarded
+from interpreter.providers.places import Places
+from interpreter.providers.provider import (
+    TIMEOUT_S,
+    Measurement,
+    Provider,
+    ProviderError,
+    RenderedQuery,
+    Trouble,
+    guarded,
+    safe_host,
+)
 
 MOST_AT_ONCE = 16
 
@@ -26,20 +37,21 @@ class Sharing:
     def __init__(self, most_at_once: int = MOST_AT_ONCE) -> None:
         self._most = most_at_once
         self._asked: dict[Question, _Asked] = {}
-        self._places: dict[tuple[int, str], _Places] = {}
+        self._places: dict[tuple[int, str], Places] = {}
 
     async def measure(
         self,
         provider: Provider,
         query: RenderedQuery,
         *,
+        asker: str = "",
         timeout: float = TIMEOUT_S,  # noqa: ASYNC109 - for all tries together
     ) -> Measurement:
-        """As `guarded`. Raises `ProviderError`."""
+        """As `guarded`. `asker` is the rollout whose turn it takes. Raises `ProviderError`."""
         name = question(provider, query, timeout)
         asked = self._asked.get(name)
         if asked is None:
-            asked = self._asked[name] = _Asked(asyncio.create_task(self._ask(provider, query, timeout)))
+            asked = self._asked[name] = _Asked(asyncio.create_task(self._ask(provider, query, asker, timeout)))
             asked.task.add_done_callback(lambda task: self._done(name, task))
         asked.waiting += 1
         try:
@@ -57,16 +69,15 @@ class Sharing:
         if name in self._asked and self._asked[name].task is task:
             del self._asked[name]
 
-    async def _ask(self, provider: Provider, query: RenderedQuery, limit: float) -> Measurement:
-        server = (id(provider), query.server or "")
-        places = self._places.setdefault(server, _Places(self._most))
+    async def _ask(self, provider: Provider, query: RenderedQuery, asker: str, limit: float) -> Measurement:
+        server = (id(provider), safe_host(query.server) if query.server else "")
+        places = self._places.setdefault(server, Places(self._most))
         places.users += 1
         try:
-            return await guarded(_Limited(provider, places.free), query, timeout=limit)
+            return await guarded(_Limited(provider, places, asker), query, timeout=limit)
         finally:
             places.users -= 1
-            if not places.users:
-                del self._places[server]
+            self._places = {name: kept for name, kept in self._places.items() if kept.users or kept.quiet}
 
 
 class _Asked:
@@ -77,28 +88,30 @@ class _Asked:
         self.waiting = 0
 
 
-class _Places:
-    """The places at one server, and how many questions are about it."""
-
-    def __init__(self, most: int) -> None:
-        self.free = asyncio.Semaphore(most)
-        self.users = 0
-
-
 class _Limited:
-    """A provider whose queries each take a place."""
+    """A provider whose queries each take a place, and none while the server wants quiet."""
 
-    def __init__(self, provider: Provider, free: asyncio.Semaphore) -> None:
+    def __init__(self, provider: Provider, places: Places, asker: str) -> None:
         self._provider = provider
-        self._free = free
+        self._places = places
+        self._asker = asker
 
     @property
     def name(self) -> str:
         return self._provider.name
 
     async def measure(self, query: RenderedQuery) -> Measurement:
-        async with self._free:
-            return await self._provider.measure(query)
+        async with self._places.place(self._asker):
+            if quiet := self._places.quiet:
+                where = safe_host(query.server) if query.server else "the server"
+                said = f"{self.name}: {where} has asked for fewer queries, and is left alone"
+                raise ProviderError(Trouble.TRANSIENT, said, retry_after=quiet)
+            try:
+                return await self._provider.measure(query)
+            except ProviderError as error:
+                if error.trouble is Trouble.TRANSIENT and error.retry_after is not None:
+                    self._places.pause(error.retry_after)
+                raise
 
     async def close(self) -> None:
         """The provider is not ours to close."""

@@ -11,11 +11,11 @@ Sources: Splunk's developer guide (SignalFlow API), and the messages in its own 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from interpreter.providers import answer_json
 from interpreter.providers.access import key_header, server_of
 from interpreter.providers.http import Http
 from interpreter.providers.numbers import number
@@ -113,7 +113,7 @@ def _messages(body: bytes) -> Iterator[tuple[str, Any]]:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
+        return answer_json.read(text)
     except ValueError:
         for end in _ENDS:
             if end.decode() in text:
