@@ -20,7 +20,7 @@ case "$*" in
   *) [ -e "$CALLS.listed" ] || exit 100; touch prometheus_2_amd64.deb ;;
 esac
 """
-DPKG = 'mkdir -p "$3/usr/bin"; cp "$PACKED" "$3/usr/bin/prometheus"'
+DPKG = 'mkdir -p "$3/usr/bin"; for name in prometheus promtool; do cp "$PACKED" "$3/usr/bin/$name"; done'
 
 
 class Machine:
@@ -68,10 +68,29 @@ def test_the_package_is_fetched_once_and_lists_are_updated_only_if_they_must_be(
     assert (first.stdout, first.stderr, first.returncode) == (f"{machine.kept}\n", "", 0)
     assert (second.stdout, second.returncode) == (first.stdout, 0)
     assert machine.calls == ["prometheus", "update", "prometheus"]
-    assert os.listdir(machine.kept.parent) == ["prometheus"]
+    assert sorted(os.listdir(machine.kept.parent)) == ["prometheus", "promtool"]
     machine.kept.unlink()
     assert machine.fetch().returncode == 0
     assert machine.calls[3:] == ["prometheus"]
+
+
+def test_promtool_comes_with_it(machine: Machine) -> None:
+    machine.debian()
+    promtool = machine.kept.with_name("promtool")
+    assert machine.fetch("--promtool").stdout == f"{promtool}\n"
+    assert machine.fetch("--promtool", "--kept").stdout == f"{promtool}\n"
+    promtool.unlink()  # as it was kept before there was a use for it
+    assert machine.fetch("--kept").stdout == f"{machine.kept}\n"
+    assert machine.fetch("--promtool", "--kept").returncode == 1
+    assert machine.fetch("--promtool").stdout == f"{promtool}\n"
+
+
+def test_promtool_is_looked_for_beside_the_prometheus_that_was_named(machine: Machine) -> None:
+    beside = machine.program("promtool", "exit 0")
+    machine.environment["ROLLWAY_PROMETHEUS"] = machine.environment["PACKED"]
+    assert machine.fetch("--promtool").stdout == f"{beside}\n"
+    beside.unlink()
+    assert "there is no promtool beside" in machine.fetch("--promtool").stderr
 
 
 def test_what_there_is_goes_first(machine: Machine) -> None:
