@@ -17,11 +17,23 @@ What a check comes to, and what it does:
 
 from __future__ import annotations
 
-from dsl.ir import Analysis, CallCheck, GateCheck, Tolerance
+from collections.abc import Mapping
+
+from dsl.ir import Analysis, Arm, CallCheck, GateCheck, Tolerance
 from interpreter.analysis.judge import judge, questions
+from interpreter.analysis.leaves import named
 from interpreter.ending import roll_back
 from interpreter.frozen import changed
-from interpreter.state import CheckRecord, CheckResult, GateAnswer, GateQuestion, Tick, Verdict
+from interpreter.state import (
+    CheckRecord,
+    CheckResult,
+    GateAnswer,
+    GateQuestion,
+    MetricQuestion,
+    Tick,
+    Value,
+    Verdict,
+)
 from interpreter.turn import Turn
 
 
@@ -105,7 +117,8 @@ def _conclude(turn: Turn, analysis: Analysis, tick: Tick, side: tuple[CheckResul
         routing=routing,
         held_ms=tick.began_ms - run.raised_ms,
     )
-    results = (*judgement.results, *side)
+    noted = _with_notes(turn, questions(turn.program, analysis, tick.at_ms), judgement.results)
+    results = (*noted, *side)
     verdict = _whole(judgement.verdict, side)
     late = max(0, tick.began_ms - tick.due_ms)
     record = CheckRecord(tick.at_ms, late, run.cursor.pc, routing.weight, verdict, results)
@@ -117,6 +130,27 @@ def _conclude(turn: Turn, analysis: Analysis, tick: Tick, side: tuple[CheckResul
         cursor=changed(run.cursor, tick=None, due_ms=tick.began_ms + analysis.every_ms),
     )
     return _count(turn, analysis, record, holds_raise=judgement.holds_raise)
+
+
+def _with_notes(
+    turn: Turn, asked: tuple[MetricQuestion, ...], results: tuple[CheckResult, ...]
+) -> tuple[CheckResult, ...]:
+    """The same, with what providers said beside their numbers behind the words of each check that did not pass."""
+    notes: dict[str, str] = {}
+    for question in asked:
+        answer = turn.inputs.answers.get(question.key)
+        if isinstance(answer, Value) and answer.note:
+            notes[named(question.metric, Arm(question.arm))] = answer.note
+    if not notes:
+        return results
+    return tuple(_noted(result, notes) for result in results)
+
+
+def _noted(result: CheckResult, notes: Mapping[str, str]) -> CheckResult:
+    told = [notes[name] for name, _ in result.values if name in notes]
+    if result.verdict is Verdict.PASS or not told:
+        return result
+    return changed(result, detail="; ".join(part for part in (result.detail, *told) if part))
 
 
 def _whole(metrics: Verdict, side: tuple[CheckResult, ...]) -> Verdict:

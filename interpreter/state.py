@@ -149,10 +149,12 @@ Question = MetricQuestion | ReadyQuestion | GateQuestion
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A number as the provider gave it (the machine brings it to base units); never NaN or infinite."""
+    """A number as the provider gave it (the machine brings it to base units); never NaN or infinite. `note` is what
+    the provider said beside it, for people."""
 
     value: float
     kind: Literal["value"] = "value"
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ QUERY_PROVIDERS = (
     "sentry",
     "web",
     "kayenta",
+    "job",
 )
 CHANNEL_KINDS = ("slack", "msteams", "discord", "rocket", "gchat", "alertmanager", "webhook", "provider")
 SEVERITIES = ("info", "warn", "error")

@@ -17,6 +17,7 @@ from dsl.source import Span
 METRIC_PROVIDERS = frozenset({
     "prometheus", "datadog", "newrelic", "dynatrace", "cloudwatch", "graphite", "influxdb", "stackdriver", "splunk",
     "keptn", "externalmetrics", "loki", "elasticsearch", "honeycomb", "sentry", "web", "kayenta",
+    "job",
 })  # fmt: skip
 
 

@@ -110,6 +110,8 @@ class Actor:
     async def close(self) -> None:
         """Let go of what is out, and of all that is remembered: the next look reads it anew."""
         driver, diagnosing = self._driver, self._diagnosing
+        if self._runtime is not None:
+            self._runtime.leaving = True
         self._driver = self._runtime = self._diagnosing = None
         if driver is not None:
             await driver.close()

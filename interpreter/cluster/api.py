@@ -147,13 +147,19 @@ class Api:
             return None
 
     async def list(
-        self, kind: tuple[str, str], namespace: str | None = None, label_selector: str = "", limit: int = PAGE
+        self,
+        kind: tuple[str, str],
+        namespace: str | None = None,
+        label_selector: str = "",
+        limit: int = PAGE,
+        *,
+        field_selector: str = "",
     ) -> Listing:
         """All objects of a kind, (api_version, kind), in one namespace or all; page after page of `limit`."""
         for paged in (limit, 0):
             listing = Listing()
             try:
-                async for page in self.pages(kind, namespace, label_selector, paged):
+                async for page in self.pages(kind, namespace, label_selector, paged, field_selector=field_selector):
                     listing += page
                     listing.resource_version = page.resource_version
             except Gone:
@@ -164,14 +170,21 @@ class Api:
         return listing
 
     async def pages(
-        self, kind: tuple[str, str], namespace: str | None = None, label_selector: str = "", limit: int = PAGE
+        self,
+        kind: tuple[str, str],
+        namespace: str | None = None,
+        label_selector: str = "",
+        limit: int = PAGE,
+        *,
+        field_selector: str = "",
     ) -> AsyncGenerator[Listing, None]:
         """As `list`, a page at a time. Raises `Gone` when the pages took longer than the server keeps them."""
         resource = await self.discovery.resource(*kind[:2])
         what = f"list {resource.plural} {_where(resource, namespace)}"
         path, token = resource.path(namespace or ""), ""
         while True:
-            query = _query(labelSelector=label_selector, limit=str(limit or ""), **{"continue": token})
+            selectors = {"labelSelector": label_selector, "fieldSelector": field_selector}
+            query = _query(**selectors, limit=str(limit or ""), **{"continue": token})
             answer = await self._send(_Request("list", resource.kind, what, "GET", path, query))
             page = Listing(answer.get("items") or ())
             for item in page:  # items of a list do not say what they are
@@ -245,6 +258,7 @@ class Api:
         timeout: float = WATCH_S,  # noqa: ASYNC109
         *,
         label_selector: str = "",
+        field_selector: str = "",
         silence: float | None = None,
         on_open: Callable[[], None] | None = None,
     ) -> AsyncGenerator[tuple[str, Manifest], None]:
@@ -262,6 +276,7 @@ class Api:
             resourceVersion=resource_version,
             timeoutSeconds=str(max(1, int(timeout))),
             labelSelector=label_selector,
+            fieldSelector=field_selector,
         )
         what = f"watch {resource.plural} {_where(resource, namespace)}"
         request = _Request("watch", resource.kind, what, "GET", resource.path(namespace or ""), query)

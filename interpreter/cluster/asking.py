@@ -24,12 +24,13 @@ def asking(api: Api) -> Ask:
         except NotFound as error:
             raise NotThere(str(error)) from error
         except (ApiError, NotLeader) as error:
-            raise _trouble(error) from error
+            raise trouble_of(error) from error
 
     return ask
 
 
-def _trouble(error: ApiError | NotLeader) -> ProviderError:
+def trouble_of(error: ApiError | NotLeader) -> ProviderError:
+    """What the API server refused, as a provider's trouble."""
     if isinstance(error, (NotLeader, Unreachable)) or error.status in _TRANSIENT:
         return ProviderError(Trouble.TRANSIENT, str(error), retry_after=getattr(error, "retry_after", None))
     return ProviderError(Trouble.AUTH if error.status in (401, 403) else Trouble.BAD_QUERY, str(error))

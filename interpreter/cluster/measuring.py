@@ -6,7 +6,11 @@ A template's Secret is one of the template's own namespace.
 
 from __future__ import annotations
 
+from collections import ChainMap
+from collections.abc import MutableMapping
 from dataclasses import replace
+from functools import partial
+from typing import cast
 
 from dsl.flagger.templates import read_metric_template
 from dsl.ir import Metric, Program, Query
@@ -14,9 +18,12 @@ from interpreter.cluster import names
 from interpreter.cluster.caches import Caches
 from interpreter.cluster.clock import Clock
 from interpreter.cluster.credentials import Credentials, CredentialTrouble
+from interpreter.cluster.jobs import Check, Jobs
+from interpreter.cluster.owner import Owner
 from interpreter.objects import Ref
+from interpreter.providers.job import Job
 from interpreter.providers.metrics import Metrics, Resolved
-from interpreter.providers.provider import ProviderError, Trouble
+from interpreter.providers.provider import Provider, ProviderError, Trouble
 from interpreter.providers.registry import Providers
 from interpreter.providers.sharing import Sharing
 from interpreter.state import Answer, MetricQuestion
@@ -28,14 +35,17 @@ API_VERSIONS = (names.API_VERSION, names.FLAGGER_API_VERSION)
 class Measuring:
     """Asks the metric servers for all rollouts of a controller."""
 
-    def __init__(self, caches: Caches, credentials: Credentials, providers: Providers, clock: Clock) -> None:
+    def __init__(
+        self, caches: Caches, credentials: Credentials, providers: Providers, jobs: Jobs, clock: Clock
+    ) -> None:
         self._caches = caches
         self._credentials = credentials
         self._providers = providers
+        self._jobs = jobs
         self._clock = clock
         self._sharing = Sharing()
 
-    async def answer(self, program: Program, question: MetricQuestion) -> Answer:
+    async def answer(self, program: Program, owner: Owner, question: MetricQuestion) -> Answer:
         """Never raises for what a server does."""
 
         async def resolve(metric: Metric) -> Resolved:
@@ -44,9 +54,16 @@ class Measuring:
             return await self._with_secret(self._from_template(metric), metric.template.partition("/")[0])
 
         asked = replace(question, at_ms=self._clock.on_the_wall(question.at_ms))
-        return await Metrics(program, self._providers, resolve=resolve, sharing=self._sharing).answer(asked)
+        job: dict[str, Provider] = {Job.name: Job(partial(self._jobs.run, Check(owner, question)))}
+        providers = ChainMap(job, cast("MutableMapping[str, Provider]", self._providers))  # none is written
+        return await Metrics(program, providers, resolve=resolve, sharing=self._sharing).answer(asked)
+
+    def withdraw(self, owner: Owner, question: MetricQuestion) -> None:
+        """Nobody waits for the answer any more."""
+        self._jobs.withdraw(Check(owner, question))
 
     async def close(self) -> None:
+        await self._jobs.close()
         await self._providers.close()
 
     def _from_template(self, metric: Metric) -> Resolved:

@@ -22,6 +22,11 @@ OWNER_KIND = f"{GROUP}/owner-kind"
 NUMBER = f"{GROUP}/run"
 """Label of a RolloutRun: its number."""
 
+METRIC = f"{GROUP}/metric"
+"""Label of a Job that is a check: the metric that it answers."""
+MOMENT = f"{GROUP}/moment"
+"""Annotation of such a Job: the moment that is asked about, in milliseconds since the epoch."""
+
 APPLIED = f"{GROUP}/applied"
 """Annotation: digest of what was last applied, so that nothing is applied twice."""
 REVISION = f"{GROUP}/revision"

@@ -48,14 +48,21 @@ class Outside:
         self._lines = lines
         self._recorder = recorder
 
-    async def ask(self, program: Program, question: MetricQuestion | GateQuestion, state: State) -> Answer:
+    async def ask(
+        self, program: Program, owner: Owner, question: MetricQuestion | GateQuestion, state: State
+    ) -> Answer:
         """A measurement, or whether a gate is open."""
         if isinstance(question, MetricQuestion):
-            return await self._measuring.answer(program, question)
+            return await self._measuring.answer(program, owner, question)
         hook = program.gates[question.gate]
         key = f"{program.namespace}/{program.name}/{question.key}"
         reply = await self._call(program, hook, asking(question.gate, key, state), key)
         return GateAnswer(reply.accepted, reply.detail)
+
+    def withdraw(self, owner: Owner, question: MetricQuestion | GateQuestion) -> None:
+        """Nobody waits for the answer any more: what was set off for it is ended."""
+        if isinstance(question, MetricQuestion):
+            self._measuring.withdraw(owner, question)
 
     async def perform(self, program: Program, owner: Owner, action: Action, now: Instant) -> ActionResult:
         """Do a once-only thing."""

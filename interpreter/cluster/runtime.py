@@ -7,6 +7,7 @@ goes through them, so that the next look sees it. What may take long (metrics, w
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import assert_never
@@ -65,6 +66,8 @@ class ClusterRuntime:
         self.subject = subject
         self.owner = owner
         self.state = state
+        self.leaving = False
+        """Set before what is out is cancelled only because the controller stops, or begins anew: it is asked again."""
         self._runs = runs
         self._applier = applier
         self._arranging = arranging
@@ -100,7 +103,12 @@ class ClusterRuntime:
     async def ask(self, question: Question) -> Answer:
         if isinstance(question, ReadyQuestion):
             return self._ready(question)
-        return await self._outside.ask(self.subject.program, question, self.state)
+        try:
+            return await self._outside.ask(self.subject.program, self.owner, question, self.state)
+        except asyncio.CancelledError:
+            if not self.leaving:
+                self._outside.withdraw(self.owner, question)
+            raise
 
     async def reroute(self, routing: Routing) -> None:
         site = self._site(self.state)

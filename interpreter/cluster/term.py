@@ -26,6 +26,7 @@ from interpreter.cluster.clock import Clock
 from interpreter.cluster.credentials import Credentials
 from interpreter.cluster.errors import ApiError, Conflict, NotLeader, NotServed
 from interpreter.cluster.events import Recorder
+from interpreter.cluster.jobs import Jobs
 from interpreter.cluster.libraries import Libraries
 from interpreter.cluster.lines import KIND as ALERTS
 from interpreter.cluster.lines import Lines
@@ -82,7 +83,7 @@ class Term:
             "externalmetrics": {"ask": ask},
             "keptn": {"ask": ask},
         }
-        self._measuring = Measuring(self._caches, credentials, Providers(settings), clock)
+        self._measuring = Measuring(self._caches, credentials, Providers(settings), Jobs(api), clock)
         outside = Outside(self._caller, self._measuring, credentials, Lines(self._caches, credentials), self._recorder)
         self._parts = Parts(api, self._caches, outside, self._recorder, clock, boundary, default_provider)
         self._flagger = flagger

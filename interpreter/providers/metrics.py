@@ -13,8 +13,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal, NamedTuple
 
 from dsl.ir import Metric, Program, Query, Unit
+from interpreter.masking import mask
 from interpreter.providers.provider import (
     Measurement,
+    Patient,
     Provider,
     ProviderError,
     RenderedQuery,
@@ -102,7 +104,8 @@ class Metrics:
             found.secret,
             found.region,
         )
-        return await self._sharing.measure(provider, rendered, timeout=self._timeout)
+        limit = provider.timeout if isinstance(provider, Patient) else self._timeout
+        return await self._sharing.measure(provider, rendered, timeout=limit)
 
 
 def variables(program: Program, metric: Metric, question: MetricQuestion) -> dict[str, object]:
@@ -145,7 +148,7 @@ def _put_together(name: str, metric: Metric, measured: Mapping[Part, Measurement
     if metric.unit is Unit.HISTOGRAM:
         return _histogram(name, measured["value"].samples, metric.bucket_scale)
     value = _single(name, measured["value"])
-    return Value(value) if isinstance(value, float) else value
+    return Value(value, note=mask("; ".join(measured["value"].warnings))) if isinstance(value, float) else value
 
 
 def _events(name: str, measured: Mapping[Part, Measurement]) -> Answer:

@@ -19,6 +19,7 @@ PROVIDERS: Mapping[str, str] = {
     "graphite": "interpreter.providers.graphite:Graphite",
     "honeycomb": "interpreter.providers.honeycomb:Honeycomb",
     "influxdb": "interpreter.providers.influxdb:InfluxDB",
+    "job": "interpreter.providers.job:Job",
     "kayenta": "interpreter.providers.kayenta:Kayenta",
     "keptn": "interpreter.providers.keptn:Keptn",
     "loki": "interpreter.providers.loki:Loki",

@@ -14,6 +14,7 @@ pod template or added to the living pod, make it do otherwise:
   kwok.test/fail: OOMKilled          the same, and they died for want of memory
   kwok.test/fail: NotReady           it runs, and its readiness probe fails
   kwok.test/fail: Failed             it has ended, in phase Failed (for a pod of a Job too)
+  kwok.test/words: no route          what the containers of a pod that Failed have written last
   kwok.test/ready-after: 2s          it is Ready only after this time
   kwok.test/gone-after: 2s           once deleted, it is terminating for this time
 

@@ -29,6 +29,7 @@ ProviderType = Literal[
     "sentry",
     "web",
     "kayenta",
+    "job",
 ]
 
 
