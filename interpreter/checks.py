@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dsl.ir import Analysis, Arm, CallCheck, GateCheck, Tolerance
-from interpreter.analysis.judge import judge, questions
+from interpreter.analysis.judge import history_questions, judge, questions
 from interpreter.analysis.leaves import named
 from interpreter.ending import roll_back
 from interpreter.frozen import changed
@@ -61,7 +61,8 @@ def take_check(turn: Turn, analysis: Analysis) -> Verdict | None:
             return None
         tick = Tick(turn.running.iterations + 1, due, turn.clock, turn.now)
         turn.set_cursor(tick=tick)
-    known = turn.ask_all(questions(turn.program, analysis, tick.at_ms))
+    earlier = history_questions(turn.program, analysis, tick.at_ms, turn.running.evidence)
+    known = turn.ask_all((*questions(turn.program, analysis, tick.at_ms), *earlier))
     side = _side_checks(turn, analysis, tick)
     if not known or side is None:
         return None

@@ -35,11 +35,18 @@ class Word(NamedTuple):
     default: str | None
 
 
+class Known(NamedTuple):
+    """A parameter that is a number from 0 to below 1, or a word for how to find it out; it may be left out."""
+
+    words: tuple[str, ...]
+    default: None = None
+
+
 class Flag(NamedTuple):
     """A parameter that is true or false; it is false if not given."""
 
 
-Parameter = Number | Share | Word | Flag
+Parameter = Number | Share | Word | Known | Flag
 
 
 class Test(NamedTuple):
@@ -56,7 +63,9 @@ _MOST_POINTS = 64
 """As many points as the interpreter keeps of an arm: a check that waits for more would wait for ever."""
 
 TABLE: Mapping[ir.StatisticalTest, Test] = {
-    "no_regression": Test(ir.Unit.EVENTS, True, {"confidence": _CONFIDENCE, "ratio": Number(1.0)}),
+    "no_regression": Test(
+        ir.Unit.EVENTS, True, {"confidence": _CONFIDENCE, "ratio": Number(1.0), "dispersion": Known(("auto",))}
+    ),
     "no_slower": Test(ir.Unit.HISTOGRAM, True, {"confidence": _CONFIDENCE}),
     "meets": Test(ir.Unit.EVENTS, False, {"objective": Share(None), "confidence": _CONFIDENCE}),
     "certified": Test(ir.Unit.EVENTS, False, {"objective": Share(None), "confidence": Share(0.95)}),
@@ -260,6 +269,8 @@ def _read(expr: syntax.Expr, name: str, parameter: Parameter, settings: _Setting
                 out_of_range(value, expr.span, frame, what=what, bounds=bounds)
             elif value is not None and (value.data != parameter.default or name in _KEPT):
                 settings.params[name] = value.data
+        case Known():
+            _read_known(expr, name, parameter, settings, frame)
         case Flag():
             value = typed(expr, Type.BOOL, frame, what)
             if value is not None and (value.data or name in _KEPT):
@@ -268,6 +279,25 @@ def _read(expr: syntax.Expr, name: str, parameter: Parameter, settings: _Setting
             word = _word(expr, what, parameter, frame)
             if word is not None and (word != parameter.default or name in _KEPT):
                 settings.options[name] = word
+
+
+def _read_known(expr: syntax.Expr, name: str, parameter: Known, settings: _Settings, frame: Frame) -> None:
+    word = bare_word(expr)
+    if word in parameter.words and word not in frame.bindings:
+        settings.options[name] = word
+        return
+    bounds = f"a number from 0 to below 1, or {listed(parameter.words, 'or')}"
+    if word is not None and word not in frame.bindings:
+        frame.findings.unknown(
+            "RW213", f"`{word}` is no value for `{name}`", word, expr.span, parameter.words, other=f"it is {bounds}"
+        )
+        frame.bench.spoilt = True
+        return
+    value = typed(expr, Type.NUMBER, frame, f"`{name}`")
+    if value is not None and not 0 <= value.data < 1:
+        out_of_range(value, expr.span, frame, what=f"`{name}`", bounds=bounds)
+    elif value is not None:
+        settings.params[name] = value.data
 
 
 def _word(expr: syntax.Expr, what: str, parameter: Word, frame: Frame) -> str | None:

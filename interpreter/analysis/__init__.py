@@ -7,6 +7,8 @@
 | `statistical`, `evidence` | checks that keep evidence between looks, and how they share one budget of wrong aborts |
 | `rates`, `slowness`, `series` | those checks, on counts, on histograms, on plain numbers |
 | `sequential` | their kernels: tests that may be looked at after every check |
+| `dispersion` | errors in bursts: what windows before this one say of them |
+| `confidence` | between what bounds a share lies, at all looks at once |
 | `guard` | whether requests are split as the routing says |
 | `kayenta`, `mann_whitney` | Kayenta's judge, value for value |
 | `histogram` | quantiles from cumulative buckets |

@@ -33,13 +33,15 @@ JITTER = 0.01
 
 class Test(NamedTuple):
     """A statistical check, compiled. `alpha` is its part of the budget of wrong aborts; `readers` are what `not_worse`
-    and `kayenta` compare, `leaves` what the others do; the canary's first."""
+    and `kayenta` compare, `leaves` what the others do; the canary's first. `before` is what the first look asks of the
+    time before the rollout, if it asks anything."""
 
     key: str
     check: Statistical
     alpha: float
     leaves: tuple[Leaf, ...]
     readers: tuple[Reader, ...]
+    before: Leaf | None = None
 
     @property
     def limit(self) -> float:

@@ -24,6 +24,7 @@ from typing import Literal, NamedTuple
 
 from dsl.ir import Analysis, Check, Condition, Program, Unit
 from interpreter.analysis import guard
+from interpreter.analysis.dispersion import history
 from interpreter.analysis.evaluate import Clause, Compiler, text
 from interpreter.analysis.evidence import Moment, Test
 from interpreter.analysis.leaves import Leaf
@@ -114,6 +115,19 @@ _clauses: Memory[Condition, Clause] = Memory(lambda program, condition: Compiler
 def questions(program: Program, analysis: Analysis, at_ms: Instant) -> tuple[MetricQuestion, ...]:
     """What must be known to judge a check, each question once, always in the same order."""
     return tuple([leaf.question(at_ms) for leaf in _prepared(program, analysis).leaves])
+
+
+def history_questions(
+    program: Program, analysis: Analysis, at_ms: Instant, evidence: Evidence
+) -> tuple[MetricQuestion, ...]:
+    """What a check wants to know besides of the time before the rollout, at its first look and never again."""
+    return tuple(
+        [
+            leaf.question(ended_ms)
+            for test in _prepared(program, analysis).tests
+            for leaf, ended_ms in history(test, at_ms, evidence.get(test.key, {}))
+        ]
+    )
 
 
 def judge(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
-from interpreter.analysis import show
+from interpreter.analysis import dispersion, show
+from interpreter.analysis.confidence import interval
 from interpreter.analysis.evidence import (
     LARGEST,
     Moment,
@@ -25,30 +27,40 @@ from interpreter.analysis.readings import Gap, Look, Missing, worst
 from interpreter.analysis.sequential import log_mean, objective_evidence, rate_gains, rate_grid
 from interpreter.state import Events
 
-Z = 1.959964
-"""The normal quantile of a 95% interval."""
-
 
 def no_regression(test: Test, look: Look, moment: Moment, state: State) -> Ruling:
     """Is the canary's rate of bad events higher than the other arm's, by more than the tolerated ratio?"""
+    state = dispersion.remember(test, look, moment.at_ms, state)
     counts = _counts(test, look)
     if isinstance(counts, Missing):
         return without_answer(test, state, counts)
-    after = _bet(test, moment, state, *counts) if unseen(state, moment, test.check.window_ms) else state
+    canary, other = counts
+    varied = _divisor(test, state, canary, other)
+    after = _bet(test, moment, state, canary, other, varied) if unseen(state, moment, test.check.window_ms) else state
     facts = ", ".join(
         f"{leaf.arm.value} {share_words(number(after, bad), number(after, total))}"
         for leaf, bad, total in zip(test.leaves, ("bad", "other_bad"), ("total", "other_total"), strict=True)
     )
+    facts = "; ".join(filter(None, (facts, dispersion.words(test, state, varied))))
     learnt = nothing_learnt(test, [arm.total for arm in counts], moment)
     return ruling(test, moment, state, after, facts, learnt)
 
 
-def _bet(test: Test, moment: Moment, state: State, canary: Events, other: Events) -> State:
+def _divisor(test: Test, state: State, canary: Events, other: Events) -> float:
+    """How many times as much as by chance this window's counts vary: stated, or by earlier windows."""
+    if not canary.total > 0:
+        return 1.0
+    stated = test.check.params.get("dispersion")
+    correlation = dispersion.spread_of(state).correlation if stated is None else stated
+    return dispersion.divisor(correlation, canary.total, other.total)
+
+
+def _bet(test: Test, moment: Moment, state: State, canary: Events, other: Events, varied: float) -> State:
     grid = rate_grid(test.check.params.get("ratio", 1.0))
     logs = numbers(state, "logs") or [0.0] * len(grid.ratios)
     if canary.total > 0:
         gains = rate_gains(grid, canary.bad, other.bad, canary.total, other.total)
-        logs = [log + gain for log, gain in zip(logs, gains, strict=True)]
+        logs = [log + gain / varied for log, gain in zip(logs, gains, strict=True)]
     return counted(
         state,
         moment,
@@ -58,7 +70,16 @@ def _bet(test: Test, moment: Moment, state: State, canary: Events, other: Events
         other_bad=number(state, "other_bad") + other.bad,
         other_total=number(state, "other_total") + other.total,
         logs=logs,
+        **_learnt(test, state, other),
     )
+
+
+def _learnt(test: Test, state: State, other: Events) -> Mapping[str, float | list[float]]:
+    """What is known of bursts, with this window of the other arm: for later windows, not for this one."""
+    if "dispersion" in test.check.params:
+        return {}
+    known = {"history": number(state, "history")} if "history" in state else {}
+    return {**known, "spread": list(dispersion.spread_of(state).plus(other))}
 
 
 def objective(test: Test, look: Look, moment: Moment, state: State) -> Ruling:
@@ -108,11 +129,8 @@ def _counts(test: Test, look: Look) -> list[Events] | Missing:
 
 
 def share_words(bad: float, total: float) -> str:
-    """`6 of 300 (2%, 0.92% to 4.29%)`: counts, rate, and Wilson's 95% interval."""
+    """`6 of 300 (2%, 0.64% to 4.6%)`: counts, rate, and the 95% interval that holds at all looks at once."""
     if not total > 0:
         return "none"
-    rate, widening = bad / total, 1 + Z * Z / total
-    middle = (rate + Z * Z / (2 * total)) / widening
-    reach = Z / widening * math.sqrt(rate * (1 - rate) / total + (Z / (2 * total)) ** 2)
-    low, high = show.percent(max(0.0, middle - reach), 3), show.percent(min(1.0, middle + reach), 3)
-    return f"{show.plain(bad, 7)} of {show.plain(total, 7)} ({show.percent(rate, 3)}, {low} to {high})"
+    low, high = (show.percent(bound, 3) for bound in interval(bad, total))
+    return f"{show.plain(bad, 7)} of {show.plain(total, 7)} ({show.percent(bad / total, 3)}, {low} to {high})"

@@ -147,10 +147,10 @@ CONCENTRATION = 1000.0
 """How near to the set share the alternatives are: small misroutings take more requests to see, large ones fewer."""
 
 
-def split_evidence(share: float, canary: float, other: float) -> float:
+def split_evidence(share: float, canary: float, other: float, mass: float = CONCENTRATION) -> float:
     """The log evidence that requests are not split with `share` (0 to 1) for the canary: the Bayes factor of a Beta
-    prior around that share against it."""
-    a, b = CONCENTRATION * share, CONCENTRATION * (1 - share)
+    prior around that share, of this mass, against it."""
+    a, b = mass * share, mass * (1 - share)
     gained = _log_beta(a + canary, b + other) - _log_beta(a, b)
     return gained - canary * math.log(share) - other * math.log1p(-share)
 

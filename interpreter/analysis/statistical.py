@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
-from dsl.ir import AllOf, Analysis, AnyOf, Between, Check, Compare, Condition, NotOf, Program, Statistical
+from dsl.ir import AllOf, Analysis, AnyOf, Arm, Between, Check, Compare, Condition, NotOf, Program, Statistical
 from interpreter.analysis.evaluate import Compiler, evidence_key
 from interpreter.analysis.evidence import Moment, Ruling, State, Test
 from interpreter.analysis.rates import no_regression, objective
@@ -28,7 +28,11 @@ def prepare_test(program: Program, analysis: Analysis, key: str, check: Statisti
     alpha = analysis.budget / _sharers(program, analysis)
     if check.test != "certified":
         alpha = min(alpha, 1 - check.params.get("confidence", 0.0))
-    return Test(key, check, max(LEAST_ALPHA, alpha), compiler.test_leaves(check), compiler.test_readers(check))
+    before = None
+    if check.options.get("dispersion") == "auto":
+        before = compiler.leaf(check.metric, Arm.PRIMARY, check.window_ms)
+    leaves, readers = compiler.test_leaves(check), compiler.test_readers(check)
+    return Test(key, check, max(LEAST_ALPHA, alpha), leaves, readers, before)
 
 
 def _sharers(program: Program, analysis: Analysis) -> int:

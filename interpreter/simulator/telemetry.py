@@ -3,7 +3,7 @@
 Each knob stands at what was last stated for its arm and still holds, else at its healthy value. How many requests an
 arm gets follows from the routing, so that a check that compares counts sees the split that was set: a canary without
 any traffic of its own still gets a little (a load test), and a tenth of all requests match a header or cookie.
-An answer describes the world as it is at the end of the window that it was asked for.
+An answer describes the world as it is at the moment that it is asked for; before the scenario begins, as it is then.
 """
 
 from __future__ import annotations

@@ -155,13 +155,18 @@ class World:
         """What the world says to one question."""
         match question:
             case MetricQuestion():
-                return self.telemetry.answer(question, self.routing or HOME, self.at_ms)
+                return self.telemetry.answer(question, self.routing or HOME, self._moment(question))
             case ReadyQuestion():
                 return self._readiness(question)
             case GateQuestion():
                 return self._gate(question.gate)
             case _:
                 assert_never(question)
+
+    def _moment(self, question: MetricQuestion) -> int:
+        """Which moment of the scenario an answer describes: this one, unless the question is about an earlier time."""
+        earlier = question.at_ms <= self.now - question.window_ms
+        return max(0, self.at_ms - (self.now - question.at_ms)) if earlier else self.at_ms
 
     def _readiness(self, question: ReadyQuestion) -> Readiness:
         if any(self.scenario.active(f"{question.role} not_ready", self.at_ms)):

@@ -71,7 +71,7 @@ def test_a_regression_mounts_holds_the_raise_and_fails() -> None:
     assert shown(judgements[0]) == "1.78 of 100"
     assert shown(judgements[5]) == "186 of 100"
     assert judgements[5].results[0].detail == (
-        "canary 36 of 1800 (2%, 1.45% to 2.76%), primary 342 of 34200 (1%, 0.9% to 1.11%)"
+        "canary 36 of 1800 (2%, 1.13% to 3.16%), primary 342 of 34200 (1%, 0.825% to 1.19%)"
     )
 
 
@@ -356,7 +356,7 @@ def test_kayenta_waits_for_fifty_points_and_then_judges() -> None:
     policy = program(require(KAYENTA))
     higher = list(looks(policy, iter(alternating(30, 20, 55)), FIVE))
     assert [judgement.verdict for judgement in higher] == [INCONCLUSIVE] * 49 + [FAIL] * 6
-    assert higher[0].results[0].detail == "it takes 50 points of each arm to judge"
+    assert higher[0].results[0].detail == "1 of the 50 points of each arm that it takes to judge"
     assert higher[-1].results[0].detail.startswith("high, 1.4")
     lower = list(looks(policy, iter(alternating(20, 30, 50)), FIVE))
     assert lower[-1].verdict is PASS

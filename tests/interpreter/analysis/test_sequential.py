@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from interpreter.analysis import sequential
 from interpreter.analysis.sequential import (
     RateGrid,
     log_mean,
@@ -101,11 +100,8 @@ def test_evidence_is_expected_not_to_grow_in_healthy_rollouts(share: float, grid
         (0.1, 100, 20, 100, 0.934215),
     ],
 )
-def test_the_closed_form_of_a_wrong_split(
-    share: float, k: float, canary: float, other: float, expected: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sequential, "CONCENTRATION", k)
-    assert split_evidence(share, canary, other) == pytest.approx(expected, abs=1e-6)
+def test_the_closed_form_of_a_wrong_split(share: float, k: float, canary: float, other: float, expected: float) -> None:
+    assert split_evidence(share, canary, other, k) == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize(("actual", "published", "exact"), [(0.0, 405, 399), (0.05, 983, 964), (0.09, 15437, 15390)])
