@@ -138,7 +138,19 @@ def traffic() -> str:
     parts.append("error at its line, not a surprise in the cluster.\n\n")
     parts.append("Those that are marked under *Cluster* are carried out by `rollway controller` as it is now. ")
     parts.append("Policies for the others can be written, checked and simulated.\n\n")
-    heads = ("Provider", "Name", "Cluster", "Weights", "Mirror", "Headers", "Cookies", "Parameters", "Sticky", "Note")
+    heads = (
+        "Provider",
+        "Name",
+        "Cluster",
+        "Weights",
+        "Mirror",
+        "Headers",
+        "Cookies",
+        "Parameters",
+        "Sticky",
+        "Baseline",
+        "Note",
+    )
     rows = [
         (
             f"`{name}`",
@@ -150,6 +162,7 @@ def traffic() -> str:
             yes(bool(row.cookie)),
             yes(bool(row.query)),
             yes(row.sticky),
+            yes(row.baseline),
             row.note,
         )
         for name, row in PROVIDERS.items()

@@ -8,8 +8,9 @@ Words of the table. `granularity` is the smallest difference in weight that the 
 0 means that the weight is not set but comes about (by counting pods). Operators are those of the language: `==`,
 `=~` (regular expression), `^=` (prefix), `exists`. `several` is whether alternatives (`or`) can stand beside one
 another, `together` whether one alternative may hold more than one test (`and`), `one_of_each` whether there can be but
-one header and one cookie, `cookie_value` the only value that a cookie can be tested for. `required` are
-settings that a `traffic` block must have, unless it has the one called `spared_by`.
+one header and one cookie, `cookie_value` the only value that a cookie can be tested for. `baseline` is whether a
+third arm can have a part of the traffic. `required` are settings that a `traffic` block must have, unless it has the
+one called `spared_by`.
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ class Capability(NamedTuple):
     once: bool = False
     cookie_value: str = ""
     sticky: bool = False
+    baseline: bool = False
     protocols: frozenset[str] = HTTP
     required: tuple[str, ...] = ()
     spared_by: str = ""
@@ -109,6 +111,7 @@ PROVIDERS: Mapping[str, Capability] = {
         together=True,
         once=True,
         sticky=True,
+        baseline=True,
         protocols=HTTP_AND_TCP,
         options=(
             "hosts",
@@ -137,6 +140,7 @@ PROVIDERS: Mapping[str, Capability] = {
         together=True,
         once=True,
         sticky=True,
+        baseline=True,
         required=("gateway_refs",),
         spared_by="route",
         options=(
@@ -246,6 +250,7 @@ PROVIDERS: Mapping[str, Capability] = {
         several=True,
         together=True,
         sticky=True,
+        baseline=True,
         required=("ingress",),
         options=("ingress_class",),
     ),
@@ -298,6 +303,7 @@ PROVIDERS: Mapping[str, Capability] = {
         several=True,
         together=True,
         sticky=True,
+        baseline=True,
         protocols=frozenset({"http"}),
         note="for `rollway run --local`",
     ),
@@ -305,5 +311,22 @@ PROVIDERS: Mapping[str, Capability] = {
 
 
 def can_all(wish: str) -> list[str]:
-    """The providers that have a yes for `weights`, `mirror`, `sticky`, `header`, `cookie` or `query`, in order."""
+    """The providers that have a yes for `weights`, `mirror`, `sticky`, `baseline`, `header`, `cookie` or `query`, in
+    order."""
     return [name for name, row in PROVIDERS.items() if getattr(row, wish) and name != "local"]
+
+
+COPIED_KINDS = frozenset({"deployment", "statefulset"})
+"""Kinds of targets, in lower case, of which a baseline can be run."""
+
+
+def without_baseline(provider: str, kind: str) -> str:
+    """Why a rollout of this kind of target, on this provider, can have no baseline, in words; empty if it can."""
+    if provider == "local":
+        return ""
+    if kind.lower() == "daemonset":
+        return "a DaemonSet runs one pod on every node, so it can have no baseline of the canary's size"
+    if kind.lower() not in COPIED_KINDS:
+        return f"a target of the kind {kind} can have no baseline, only a Deployment or a StatefulSet can"
+    row = PROVIDERS.get(provider)
+    return "" if row is None or row.baseline else f"`{provider}` cannot give a baseline a part of the traffic"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dsl import ir, syntax
-from dsl.capabilities import PROVIDERS, Capability, can_all
+from dsl.capabilities import PROVIDERS, Capability, can_all, without_baseline
 from dsl.compilation import CompiledRollout
 from dsl.diagnostics import Diagnostic, Label
 from dsl.findings import listed
@@ -24,6 +24,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
             if isinstance(item, syntax.Traffic) and item.provider.text in PROVIDERS:
                 yield from _provider(rollout, item.provider, PROVIDERS[item.provider.text])
     for compiled, program in context.rollouts:
+        if program.baseline:
+            yield from _baseline(context, compiled, program)
         row = PROVIDERS.get(program.traffic.provider)
         traffic = context.item(compiled.node, syntax.Traffic)
         if row is not None and traffic is not None:
@@ -39,6 +41,19 @@ def _provider(rollout: syntax.Rollout, provider: syntax.Name, row: Capability) -
             help="`gateway_api` is where most of its users went",
         )
     yield from _protocol(rollout, provider, row)
+
+
+def _baseline(context: Context, compiled: CompiledRollout, program: ir.Program) -> Iterator[Diagnostic]:
+    provider = program.traffic.provider
+    statement, traffic = (context.item(compiled.node, kind) for kind in (syntax.Baseline, syntax.Traffic))
+    why = without_baseline(provider, program.target.kind)
+    if not why or statement is None:
+        return
+    by_plane = PROVIDERS[provider].title if why.startswith("`") else ""
+    labels = [Label(traffic.provider.span, f"{by_plane} is asked for here")] if by_plane and traffic is not None else []
+    able = f", or split its traffic by {listed(can_all('baseline'), 'or')}" if by_plane else ""
+    cure = f"take `baseline` away and compare with the primary (`of primary`){able}"
+    yield finding("RW414", why, statement.span, labels=labels, help=cure)
 
 
 def _protocol(rollout: syntax.Rollout, provider: syntax.Name, row: Capability) -> Iterator[Diagnostic]:

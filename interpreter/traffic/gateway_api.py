@@ -63,7 +63,7 @@ class GatewayApi:
         if Options(site.program).route:
             return gateway_api_users_route.read(_kind(site), site, live, crd)
         rules: Sequence[Mapping[str, Any]] = live.get("spec", {}).get("rules") or ()
-        found = trusted(live, site.apex, lambda routing: same(_spec(site, routing, crd)["rules"], rules))
+        found = trusted(live, site, lambda each, routing: same(_spec(each, routing, crd)["rules"], rules))
         return found or read_rules(site, rules)
 
     def release(self, site: Site, existing: Objects) -> tuple[Change, ...]:

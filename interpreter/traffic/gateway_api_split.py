@@ -1,10 +1,9 @@
-"""One rule of a route, split between primary and canary.
+"""One rule of a route, split between primary and canary, and the baseline if there is one.
 
-A rule that leads to the apex Service becomes the same rule with the apex's backend replaced by primary and canary, and
-before it, where the routing asks for them, rules that lead to one of the two only: for holders of this run's cookie,
-for the routing's matches, and for holders of the primary's cookie. All else of the rule is kept in each. Weights are
-whole numbers that sum to 100, or to 1000 or 10,000 where a fraction needs it; other backends of the rule keep their
-share.
+A rule that leads to the apex Service becomes the same rule with the apex's backend replaced by theirs, and before it,
+where the routing asks for them, rules that lead to one arm only: for holders of this run's cookie, for the routing's
+matches, and for holders of the primary's cookie. All else of the rule is kept in each. Weights are whole numbers that
+sum to 100, or to 1000 or 10,000 where a fraction needs it; other backends of the rule keep their share.
 
 A cookie is given by a filter on a backend, for only there it is known who answers. Filters on backends are an optional
 feature of implementations. The mirror stands on the rules that can lead to the primary, and copies what they take,
@@ -24,9 +23,8 @@ from interpreter.traffic.cookies import Binding, bindings
 from interpreter.traffic.gateway_api_crd import MIRROR_SHARE, Installed
 from interpreter.traffic.gateway_api_matches import RouteKind, any_request, combined, tests_of
 from interpreter.traffic.provider import Site, TrafficError
-from interpreter.traffic.reading import copied, share, whole_parts
+from interpreter.traffic.reading import copied, scaled_parts, share
 
-_SCALES = (100, 1_000, 10_000)
 _HEAVIEST = 1_000_000
 _RESPONSE = "ResponseHeaderModifier"
 _MIRROR = "RequestMirror"
@@ -43,7 +41,7 @@ def split(kind: RouteKind, site: Site, rule: Mapping[str, Any], routing: Routing
     """The rules for this routing, from one that leads to the apex Service; the weighted one is the last. Raises
     `TrafficError`."""
     apex = _apex_of(site, rule)
-    primary, canary = ({**copied(apex), "name": service} for service in (site.primary, site.canary))
+    primary, canary, baseline = ({**copied(apex), "name": service} for service in site.arms)
     cookies = bindings(site, routing)
     bound_primary, bound_canary = _giving(primary, cookies.primary), _giving(canary, cookies.canary)
     copies = [] if routing.mirror <= 0 else [_mirror(canary, routing.mirror, crd)]
@@ -55,7 +53,8 @@ def split(kind: RouteKind, site: Site, rule: Mapping[str, Any], routing: Routing
     if cookies.primary is not None:
         rules += _all_to(kind, primary, _with_filters(rule, copies), _holders(cookies.primary))
     weighted = _with_filters(rule, copies)
-    weighted["backendRefs"] = _weighted(site, rule["backendRefs"], bound_primary, bound_canary, routing.weight)
+    arms = (bound_primary, bound_canary, baseline)
+    weighted["backendRefs"] = _weighted(site, rule["backendRefs"], arms, routing)
     return [*rules, weighted]
 
 
@@ -96,8 +95,8 @@ def without_mirror(site: Site, rule: Mapping[str, Any]) -> Manifest:
 
 
 def read_rules(site: Site, rules: Sequence[Mapping[str, Any]]) -> Routing | None:
-    """Weight, mirror and matches as the rules have them; None if none leads to primary or canary."""
-    ours = [rule for rule in rules if leads_anywhere(site, rule, (site.primary, site.canary))]
+    """Weight, mirror and matches as the rules have them; None if none leads to primary, canary or baseline."""
+    ours = [rule for rule in rules if leads_anywhere(site, rule, site.arms)]
     if not ours:
         return None
     *before, last = ours
@@ -115,8 +114,8 @@ def read_rules(site: Site, rules: Sequence[Mapping[str, Any]]) -> Routing | None
 
 
 def is_split(site: Site, spec: Mapping[str, Any]) -> bool:
-    """Whether any rule of a spec leads to primary or canary."""
-    return any(leads_anywhere(site, rule, (site.primary, site.canary)) for rule in spec.get("rules") or ())
+    """Whether any rule of a spec leads to primary, canary or baseline."""
+    return any(leads_anywhere(site, rule, site.arms) for rule in spec.get("rules") or ())
 
 
 def one_match_each(rule: Manifest) -> list[Manifest]:
@@ -179,28 +178,20 @@ def _all_to(
 
 
 def _weighted(
-    site: Site, given: Sequence[Mapping[str, Any]], primary: Manifest, canary: Manifest, percent: float
+    site: Site, given: Sequence[Mapping[str, Any]], arms: tuple[Manifest, Manifest, Manifest], routing: Routing
 ) -> list[Manifest]:
-    total, part = weights(percent)
+    """The rule's backends with primary and canary, and the baseline if it gets anything, in place of the apex."""
+    total, canary, baseline = scaled_parts(routing.weight, site.baseline_part(routing))
+    parts = [total - canary - baseline, canary, *([baseline] if baseline else [])]
     alone = len(given) == 1
     backends: list[Manifest] = []
     for backend in given:
         weight = 1 if alone else backend.get("weight", 1)
         if leads_to(site, backend, site.apex):
-            backends += [{**primary, "weight": weight * (total - part)}, {**canary, "weight": weight * part}]
+            backends += [{**arm, "weight": weight * part} for arm, part in zip(arms, parts, strict=False)]
         else:
             backends.append({**copied(backend), "weight": weight * total})
     return backends if alone else _lightened(backends)
-
-
-def weights(percent: float) -> tuple[int, int]:
-    """The total that this share needs to be a whole number, and the number; finer than a hundredth of a percent is
-    rounded down."""
-    for total in _SCALES:
-        part = whole_parts(percent, total)
-        if abs(part - percent / 100 * total) < 1e-6:
-            return total, part
-    return _SCALES[-1], whole_parts(percent, _SCALES[-1])
 
 
 def _lightened(backends: list[Manifest]) -> list[Manifest]:
@@ -240,7 +231,7 @@ def _mirror(canary: Manifest, percent: float, crd: Installed) -> Manifest:
     mirror: Manifest = {"backendRef": backend}
     if percent < 100:
         crd.demand(MIRROR_SHARE, f"a mirror of {percent:g}%")
-        total, part = weights(percent)
+        total, part = scaled_parts(percent)
         mirror |= {"percent": part} if total == 100 else {"fraction": {"numerator": part, "denominator": total}}
     return {"type": _MIRROR, "requestMirror": mirror}
 
@@ -257,9 +248,9 @@ def _mirrored(mirror: Mapping[str, Any]) -> float:
 
 
 def _canary_share(site: Site, rule: Mapping[str, Any]) -> float:
-    """Percent of what a rule gives to primary and canary."""
-    primary, canary = (
+    """Percent of what a rule gives to primary, canary and baseline."""
+    parts = [
         sum(backend.get("weight", 1) for backend in _backends(rule) if leads_to(site, backend, name))
-        for name in (site.primary, site.canary)
-    )
-    return share(canary, primary + canary)
+        for name in site.arms
+    ]
+    return share(parts[1], sum(parts))

@@ -75,13 +75,13 @@ def read(kind: RouteKind, site: Site, live: Manifest, crd: Installed) -> Routing
     except TrafficError:
         return None
     ours = place.ours()
-    if not leads_anywhere(site, ours[-1], (site.primary, site.canary)):
+    if not leads_anywhere(site, ours[-1], site.arms):
         return None
 
-    def fits(routing: Routing) -> bool:
-        return same(split(kind, site, place.original(site), routing, crd), ours)
+    def fits(each: Site, routing: Routing) -> bool:
+        return same(split(kind, each, place.original(site), routing, crd), ours)
 
-    return trusted(live, site.apex, fits) or read_rules(site, ours)
+    return trusted(live, site, fits) or read_rules(site, ours)
 
 
 def released(site: Site, live: Manifest | None) -> tuple[Change, ...]:
@@ -166,13 +166,13 @@ def _kept(site: Site, live: Manifest, rule: Manifest, before: int) -> Mapping[st
 
 
 def _rejoined(site: Site, rule: Manifest) -> list[Manifest]:
-    """The backends with one for the apex Service in place of primary and canary: the best guess, where the annotation
-    that kept them was taken away."""
+    """The backends with one for the apex Service in place of the arms': the best guess, where the annotation that kept
+    them was taken away."""
     joined: list[Manifest] = []
     for backend in rule["backendRefs"]:
         if leads_to(site, backend, site.primary):
             joined.append({**backend, "name": site.apex, "weight": 1})
-        elif not leads_to(site, backend, site.canary):
+        elif not any(leads_to(site, backend, name) for name in (site.canary, site.baseline_service)):
             joined.append(dict(backend))
     return joined
 

@@ -1,4 +1,4 @@
-"""Istio: a VirtualService with weights, and a DestinationRule for each of primary and canary.
+"""Istio: a VirtualService with weights, and a DestinationRule for each of primary, canary and baseline.
 
 Without the option `route` the VirtualService has the apex Service's name and is ours from top to bottom; one of that
 name that was there before is taken over, and given back on release. With `route` the user keeps a VirtualService, and
@@ -15,7 +15,7 @@ from functools import partial
 from operator import eq
 from typing import Any
 
-from interpreter.objects import Change, Manifest, Objects, Ref, ref_of
+from interpreter.objects import Change, Manifest, Objects, Ref
 from interpreter.state import Routing
 from interpreter.traffic import istio_users_route
 from interpreter.traffic.istio_rules import Ends, Rule, http_rules, is_split, is_tcp, read_rules, tcp_rules
@@ -34,26 +34,30 @@ class Istio:
     name = "istio"
 
     def refs(self, site: Site) -> tuple[Ref, ...]:
-        return (_virtual_service(site), *(ref_of(each) for each in _destination_rules(site)))
+        return (_virtual_service(site), *(_rule_ref(site, name) for name in _rule_names(site)))
 
     def render(self, site: Site, routing: Routing, existing: Objects) -> tuple[Change, ...]:
+        """A baseline's DestinationRule is there before anything leads to it, and goes after nothing does."""
         changes: list[Change] = []
         for wanted in _destination_rules(site):
             changes += put(site, wanted, existing, partial(eq, wanted["spec"]))
         if Options(site.program).route:
-            return (*changes, *istio_users_route.changes(site, _virtual_service(site), routing, existing))
-        service = manifest(site, _virtual_service(site), _spec(site, routing))
-        note(service, site.apex, routing)
-        return (*changes, *put(site, service, existing, partial(_is_split, site)))
+            changes += istio_users_route.changes(site, _virtual_service(site), routing, existing)
+        else:
+            service = manifest(site, _virtual_service(site), _spec(site, routing))
+            note(service, site.apex, routing)
+            changes += put(site, service, existing, partial(_is_split, site))
+        return (*changes, *([] if site.baseline else _without_rule(site, site.baseline_service, existing)))
 
     def read(self, site: Site, existing: Objects) -> Routing | None:
-        if any(ref not in existing for ref in self.refs(site)):
+        needed = (_virtual_service(site), _rule_ref(site, site.canary), _rule_ref(site, site.primary))
+        if any(ref not in existing for ref in needed):
             return None
         live = existing[_virtual_service(site)]
         if Options(site.program).route:
             return istio_users_route.read(site, live)
         rules = _rules(live.get("spec") or {})
-        found = trusted(live, site.apex, lambda routing: _rules(_spec(site, routing)) == rules)
+        found = trusted(live, site, lambda each, routing: _rules(_spec(each, routing)) == rules)
         return found or read_rules(site, rules)
 
     def release(self, site: Site, existing: Objects) -> tuple[Change, ...]:
@@ -62,8 +66,8 @@ class Istio:
             changes += istio_users_route.released(site, existing.get(_virtual_service(site)))
         else:
             changes += put_back(site, _virtual_service(site), existing, partial(_is_split, site))
-        for wanted in _destination_rules(site):
-            changes += put_back(site, ref_of(wanted), existing, partial(eq, wanted["spec"]))
+        for name in _rule_names(site):
+            changes += _without_rule(site, name, existing)
         return tuple(changes)
 
 
@@ -71,16 +75,27 @@ def _virtual_service(site: Site) -> Ref:
     return site.ref(API_VERSION, "VirtualService", Options(site.program).route or site.apex)
 
 
+def _rule_names(site: Site) -> tuple[str, str, str]:
+    return site.canary, site.primary, site.baseline_service
+
+
+def _rule_ref(site: Site, name: str) -> Ref:
+    return site.ref(API_VERSION, "DestinationRule", name)
+
+
 def _destination_rules(site: Site) -> list[Manifest]:
+    """Those that should be."""
+    names = [name for name in _rule_names(site) if site.baseline or name != site.baseline_service]
+    return [manifest(site, _rule_ref(site, name), _rule_spec(site, name)) for name in names]
+
+
+def _rule_spec(site: Site, name: str) -> dict[str, Any]:
     policy = Options(site.program).traffic_policy
-    return [
-        manifest(
-            site,
-            site.ref(API_VERSION, "DestinationRule", name),
-            {"host": name, "trafficPolicy": policy} if policy else {"host": name},
-        )
-        for name in (site.canary, site.primary)
-    ]
+    return {"host": name, "trafficPolicy": policy} if policy else {"host": name}
+
+
+def _without_rule(site: Site, name: str, existing: Objects) -> list[Change]:
+    return put_back(site, _rule_ref(site, name), existing, partial(eq, _rule_spec(site, name)))
 
 
 def _spec(site: Site, routing: Routing) -> dict[str, Any]:
@@ -92,18 +107,17 @@ def _spec(site: Site, routing: Routing) -> dict[str, Any]:
         spec["gateways"] = list(options.gateways) or [MESH]
     if is_tcp(site):
         base = {"match": list(options.match)} if options.match else {}
-        return {**spec, "tcp": tcp_rules(base, _ends(site, options), routing)}
+        return {**spec, "tcp": tcp_rules(site, base, _ends(site, options), routing)}
     return {**spec, "http": http_rules(site, _base(options), _ends(site, options), routing)}
 
 
 def _ends(site: Site, options: Options) -> Ends:
-    """Where primary and canary are. A port is named where Istio cannot know it: a request through a gateway has none
+    """Where each arm is. A port is named where Istio cannot know it: a request through a gateway has none
     of the Service's, and a Service with several does not say which is meant."""
     past_mesh = options.delegation or (options.gateways or (MESH,))[0] != MESH
     port = options.port or (site.port if site.ports and past_mesh else None)
     rest = {"port": {"number": port}} if port else {}
-    primary, canary = ({"destination": {"host": host, **rest}} for host in (site.primary, site.canary))
-    return Ends(primary, canary)
+    return Ends(*({"destination": {"host": host, **rest}} for host in site.arms))
 
 
 def _base(options: Options) -> Rule:

@@ -1,4 +1,5 @@
-"""The rules of a VirtualService that route between primary and canary: made for a `Routing`, and read.
+"""The rules of a VirtualService that route between primary and canary, and the baseline if there is one: made for a
+`Routing`, and read.
 
 In order, the first that holds decides: holders of this run's cookie go to the canary, then those that the routing's
 matches pick; holders of the primary's cookie go to the primary; then the weights decide. All rules are copies of one
@@ -21,19 +22,19 @@ from interpreter.state import Routing
 from interpreter.traffic.cookies import Binding, bindings
 from interpreter.traffic.istio_matches import Match, joined, requests, tests
 from interpreter.traffic.provider import Site, TrafficError
-from interpreter.traffic.reading import copied, share, whole_parts
+from interpreter.traffic.reading import copied, scaled_parts, share
 
 Rule = dict[str, Any]
 
 MIRROR_KEYS = ("mirror", "mirrorPercentage", "mirrorPercent", "mirror_percent", "mirrors")
-_SCALES = (100, 1_000, 10_000)
 
 
 class Ends(NamedTuple):
-    """The two entries of a rule's `route` list, without weights: where primary and canary are."""
+    """The entries of a rule's `route` list, without weights: where primary, canary and baseline are."""
 
     primary: dict[str, Any]
     canary: dict[str, Any]
+    baseline: dict[str, Any]
 
 
 def is_tcp(site: Site) -> bool:
@@ -56,7 +57,7 @@ _UNNAMED = Names()
 def http_rules(site: Site, base: Rule, ends: Ends, routing: Routing, names: Names = _UNNAMED) -> list[Rule]:
     """The rules for this routing, the weighted one last. `base` has neither route nor mirror. Raises `TrafficError`."""
     cookies = bindings(site, routing)
-    bound = Ends(_giving(ends.primary, cookies.primary), _giving(ends.canary, cookies.canary))
+    bound = Ends(_giving(ends.primary, cookies.primary), _giving(ends.canary, cookies.canary), ends.baseline)
     rules = []
     if cookies.canary is not None:
         rules.append(_all_to(bound.canary, base, [_holder(cookies.canary)], names.sticky))
@@ -65,34 +66,26 @@ def http_rules(site: Site, base: Rule, ends: Ends, routing: Routing, names: Name
     if cookies.primary is not None:
         held = _all_to(ends.primary, base, [_holder(cookies.primary)], names.primary)
         rules.append({**held, **_mirror(ends, routing)})
-    return [*rules, {**copied(base), "route": split(bound, routing.weight), **_mirror(ends, routing)}]
+    return [*rules, {**copied(base), "route": split(site, bound, routing), **_mirror(ends, routing)}]
 
 
-def tcp_rules(base: Rule, ends: Ends, routing: Routing) -> list[Rule]:
+def tcp_rules(site: Site, base: Rule, ends: Ends, routing: Routing) -> list[Rule]:
     """The one rule for connections, which have nothing but weights. Raises `TrafficError` for other wishes."""
     if routing.mirror or routing.matches or routing.sticky is not None:
         raise TrafficError("Istio cannot look into tcp connections nor copy them: only weights can be had")
-    return [{**copied(base), "route": split(ends, routing.weight)}]
+    return [{**copied(base), "route": split(site, ends, routing)}]
 
 
-def split(ends: Ends, weight: float) -> list[dict[str, Any]]:
-    """A route list with weights."""
-    total, part = weights(weight)
-    return [{**copied(ends.primary), "weight": total - part}, {**copied(ends.canary), "weight": part}]
-
-
-def weights(percent: float) -> tuple[int, int]:
-    """The total that this share needs to be a whole number, and the number. Finer than a hundredth of a percent is
-    rounded down."""
-    for total in _SCALES:
-        part = whole_parts(percent, total)
-        if abs(part - percent / 100 * total) < 1e-6:
-            return total, part
-    return _SCALES[-1], whole_parts(percent, _SCALES[-1])
+def split(site: Site, ends: Ends, routing: Routing) -> list[dict[str, Any]]:
+    """A route list with weights; the baseline is in it if it gets anything."""
+    total, canary, baseline = scaled_parts(routing.weight, site.baseline_part(routing))
+    parts = [total - canary - baseline, canary, *([baseline] if baseline else [])]
+    return [{**copied(end), "weight": part} for end, part in zip(ends, parts, strict=False)]
 
 
 def read_rules(site: Site, rules: Sequence[Mapping[str, Any]]) -> Routing | None:
-    """What rules amount to, by their weights, mirror and matches; None if none of them leads to primary or canary."""
+    """What rules amount to, by their weights, mirror and matches; None if none of them leads to primary, canary or
+    baseline."""
     ours = [rule for rule in rules if _leads(site, rule)]
     if not ours:
         return None
@@ -132,13 +125,12 @@ def without(rule: Mapping[str, Any], keys: Iterable[str]) -> Rule:
 
 
 def is_split(site: Site, routes: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether any rule leads to primary or canary, as only rules of our making do."""
+    """Whether any rule leads to primary, canary or baseline, as only rules of our making do."""
     return any(_leads(site, rule) for rule in routes)
 
 
 def _leads(site: Site, rule: Mapping[str, Any]) -> bool:
-    services = (site.primary, site.canary)
-    return any(leads_to(entry, service, site.namespace) for entry in rule.get("route") or () for service in services)
+    return any(leads_to(entry, service, site.namespace) for entry in rule.get("route") or () for service in site.arms)
 
 
 def _all_to(entry: dict[str, Any], base: Rule, whose: list[Match], name: str) -> Rule:

@@ -60,7 +60,7 @@ def read(site: Site, live: Manifest) -> Routing | None:
     ours = place.ours()
     if not is_split(site, ours[-1:]):
         return None
-    return trusted(live, site.apex, lambda routing: _made(site, place, routing) == ours) or read_rules(site, ours)
+    return trusted(live, site, lambda each, routing: _made(each, place, routing) == ours) or read_rules(site, ours)
 
 
 def released(site: Site, live: Manifest | None) -> list[Change]:
@@ -111,7 +111,7 @@ def _made(site: Site, place: _Place, routing: Routing) -> list[Rule]:
     rule = place.original()
     ends = _ends(site, rule)
     if place.kind == "tcp":
-        return tcp_rules(without(rule, ("route",)), ends, routing)
+        return tcp_rules(site, without(rule, ("route",)), ends, routing)
     if routing.mirror > 0 and any(key in rule for key in MIRROR_KEYS):
         raise TrafficError(f"{_called(rule)} has a mirror of its own, beside which Istio takes no other: remove it")
     mirrors = {key: rule[key] for key in MIRROR_KEYS if key in rule}
@@ -120,9 +120,10 @@ def _made(site: Site, place: _Place, routing: Routing) -> list[Rule]:
 
 
 def _ends(site: Site, rule: Rule) -> Ends:
-    """Primary and canary, from the entry of the rule's route that leads to the apex Service (or to the primary)."""
+    """Where each arm is, from the entry of the rule's route that leads to the apex Service (or to the primary)."""
     route = rule.get("route") or []
-    entries = [entry for entry in route if not leads_to(entry, site.canary, site.namespace)]
+    ours = (site.canary, site.baseline_service)
+    entries = [entry for entry in route if not any(leads_to(entry, service, site.namespace) for service in ours)]
     if len(entries) != 1 or not _is_base(site, entries[0]):
         raise TrafficError(
             f"{_called(rule)} must lead to the Service `{site.apex}` and nowhere else to be split: "
@@ -136,11 +137,9 @@ def _ends(site: Site, rule: Rule) -> Ends:
             "do not have: take `subset` away"
         )
     base = without(entry, ("weight",))
-    primary, canary = (
-        {**base, "destination": {**destination, "host": renamed(destination["host"], service)}}
-        for service in (site.primary, site.canary)
+    return Ends(
+        *({**base, "destination": {**destination, "host": renamed(destination["host"], arm)}} for arm in site.arms)
     )
-    return Ends(primary, canary)
 
 
 def _is_base(site: Site, entry: Mapping[str, Any]) -> bool:
@@ -165,7 +164,7 @@ def _index(site: Site, live: Manifest, routes: Sequence[Rule], rule: str) -> int
         if len(found) != 1:
             raise TrafficError(f"{where} has {len(found) or 'no'} rules named `{rule}`: name one so, or correct `rule`")
     else:
-        services = (site.apex, site.primary, site.canary)
+        services = (site.apex, *site.arms)
         found = [at for at, route in own if _leads(site, route, services)]
         if len(found) != 1:
             count = len(found) or "no"

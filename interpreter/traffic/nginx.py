@@ -54,7 +54,7 @@ class Nginx:
         live, users = existing.get(our_ref(site)), existing.get(users_ref(site))
         if live is None or users is None:
             return None
-        found = trusted(live, site.apex, lambda routing: _is(site, _canary(site, routing, users), live))
+        found = trusted(live, site, lambda each, routing: _is(each, _canary(each, routing, users), live))
         return found or _read(_said(site, live))
 
     def release(self, site: Site, existing: Objects) -> tuple[Change, ...]:

@@ -8,11 +8,23 @@ names, and does the changes.
 The user's own objects stay theirs. An object that the provider keeps for itself is an `Apply`, one that the user keeps
 is an `Edit` of nothing but what routes traffic, with what stood there before kept in the annotation `ORIGINAL`, so that
 `release` can put it back.
+
+*The baseline.* A rollout may have a third arm: a fresh copy of the primary, which is given as much as the canary, out
+of the primary's part. A provider whose row has `baseline` does this, and no other is asked to:
+
+- `render` with `Site.baseline` gives that Service `Site.baseline_part(routing)` percent of the requests that neither a
+  match nor a cookie decides about; the primary gets the rest. A part of nothing needs no backend, and gets none.
+- `render` without it takes away whatever of the baseline is left, its further objects too.
+- Matches lead to the canary alone. The baseline gives no cookie, and no cookie leads to it.
+- `read` tells of the canary alone, and truly, whether the baseline has its part or not (`reading.trusted` tries both):
+  traffic can be taken from a canary whatever else is going on. A baseline that has not the part that it should have is
+  put right by the shell, which renders again at each look.
+- A Service of the baseline's is made before `render` is told of it, and removed after it was told of none.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from dsl.ir import Program
@@ -31,7 +43,8 @@ class Site:
     `apex`, `primary` and `canary` are names of Services in the Program's namespace; `port` is the Service port.
     `ports` are further ports found by port discovery, by name. `session` is the value of this run's sticky cookie: it
     changes with each run, so that cookies of an earlier run hold nobody. `label` is the selector label and `workload`
-    its value for the target (the primary's is `workload` + `-primary`).
+    its value for the target (the primary's is `workload` + `-primary`). `baseline` is the name of the baseline's
+    Service, empty while none is to get traffic.
     """
 
     program: Program
@@ -44,6 +57,26 @@ class Site:
     label: str = "app"
     workload: str = ""
     annotations: dict[str, str] = field(default_factory=dict)
+    baseline: str = ""
+
+    @property
+    def baseline_service(self) -> str:
+        """What the baseline's Service is called, whether there is one or not."""
+        return f"{self.apex}-baseline"
+
+    @property
+    def arms(self) -> tuple[str, str, str]:
+        """The Services that only rules of our making lead to: of primary, canary and baseline."""
+        return self.primary, self.canary, self.baseline_service
+
+    @property
+    def either(self) -> tuple[Site, Site]:
+        """The same with the baseline's part and without: what routes may have while a baseline comes and goes."""
+        return replace(self, baseline=self.baseline_service), replace(self, baseline="")
+
+    def baseline_part(self, routing: Routing) -> float:
+        """Percent that the baseline gets: as much as the canary, but no more than the primary keeps."""
+        return min(routing.weight, (100.0 - routing.weight) / 2) if self.baseline else 0
 
     @property
     def namespace(self) -> str:
@@ -74,8 +107,8 @@ class TrafficProvider(Protocol):
         `TrafficError`."""
 
     def read(self, site: Site, existing: Objects) -> Routing | None:
-        """The routing that holds; None if the objects are missing or were not made by `render`. Weights are rounded to
-        what the data plane can hold. Never raises for what people do to objects."""
+        """The routing that holds, whatever part the baseline has; None if the objects are missing or were not made by
+        `render`. Weights are rounded to what the data plane can hold. Never raises for what people do to objects."""
 
     def release(self, site: Site, existing: Objects) -> tuple[Change, ...]:
         """Put the user's objects back as they were and remove what is the provider's own."""

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from interpreter.objects import Manifest
 from interpreter.state import Routing
 from interpreter.state_json import routing_from_data, routing_to_data
-from interpreter.traffic.provider import TrafficError
+from interpreter.traffic.provider import Site, TrafficError
 
 NOTE = "rollway.dev/routing"
 """Annotation: JSON, the routing that was rendered, by apex Service."""
@@ -54,14 +54,14 @@ def unnote(manifest: Manifest, apex: str) -> None:
     annotate(manifest, NOTE, notes)
 
 
-def trusted(manifest: Mapping[str, Any], apex: str, fits: Callable[[Routing], bool]) -> Routing | None:
-    """The noted routing, if `fits` says that rendering it gives what the object has. A routing that cannot be rendered
-    (`TrafficError`) does not fit."""
-    routing = noted(manifest, apex)
+def trusted(manifest: Mapping[str, Any], site: Site, fits: Callable[[Site, Routing], bool]) -> Routing | None:
+    """The noted routing, if `fits` says that rendering it gives what the object has, with a part for the baseline or
+    without. A routing that cannot be rendered (`TrafficError`) does not fit."""
+    routing = noted(manifest, site.apex)
     if routing is None:
         return None
     try:
-        return routing if fits(routing) else None
+        return routing if any(fits(each, routing) for each in site.either) else None
     except TrafficError:
         return None
 
@@ -107,6 +107,16 @@ def whole_parts(percent: float, parts: int) -> int:
     """A share as whole parts of `parts`, rounded down: never more for the canary than was asked for. What a binary
     fraction lacks (12.5 % of 1000 is 125) is made up for."""
     return min(parts, math.floor(percent / 100 * parts + 1e-6))
+
+
+def scaled_parts(*percents: float, scales: tuple[int, ...] = (100, 1_000, 10_000)) -> tuple[int, ...]:
+    """The total that these shares need to be whole numbers, and the numbers: hundreds as a rule, thousands or ten
+    thousands for a fraction. Finer than a hundredth of a percent is rounded down."""
+    for total in scales:
+        parts = tuple(whole_parts(percent, total) for percent in percents)
+        if all(abs(part - percent / 100 * total) < 1e-6 for part, percent in zip(parts, percents, strict=True)):
+            return total, *parts
+    return scales[-1], *(whole_parts(percent, scales[-1]) for percent in percents)
 
 
 def share(part: float, total: float) -> float:

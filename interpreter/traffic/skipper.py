@@ -4,21 +4,23 @@ Skipper makes a route of every path of an Ingress, and of several that fit a req
 weight (the number of its predicates, and what `Weight` adds). So the user's Ingress is only read: while ours do not
 apply, its routes lead to the apex Service, which is the primary's.
 
-Weights alone are one Ingress, `NAME-canary`, as Flagger writes it: both backends on every path, the annotation
+Weights alone are one Ingress, `NAME-canary`, as Flagger writes it: all backends on every path, the annotation
 `backend-weights`, and a predicate that makes its routes apply, or not.
 
-All else takes two Ingresses, one for each arm, whose routes apply to requests with a mark (a header, taken off before
-the request goes on). `NAME-canary` is then the primary's, and `NAME-canary-match` the canary's, with further routes in
-the annotation `skipper-routes` that deal: each marks the requests that it is for, and has them looked up once more
-(`<loopback>`). In order:
+All else takes an Ingress for each arm, whose routes apply to requests with a mark (a header, taken off before the
+request goes on). `NAME-canary` is then the primary's, `NAME-canary-baseline` the baseline's, if it gets anything, and
+`NAME-canary-match` the canary's, with further routes in the annotation `skipper-routes` that deal: each marks the
+requests that it is for, and has them looked up once more (`<loopback>`). In order:
 
     copies made by a mirror; holders of the canary's cookie; matches                to the canary
     holders of the primary's cookie                                                 to the primary
     the canary's share                                                              to the canary
+    the baseline's share, at the other end, with what of it is copied               to the baseline
     the share that is copied; the rest                                              to the primary
 
-Here alone a mirror copies what the primary answers, and nothing that the canary does. The random number that shares
-are taken from is one for each request. A client that sets the mark itself gets that arm, while a step needs marks.
+Here alone a mirror copies what primary and baseline answer, and nothing that the canary does. The random number that
+shares are taken from is one for each request. A client that sets the mark itself gets that arm, while a step needs
+marks.
 
 Facts: Skipper v0.27, `dataclients/kubernetes/{ingressv1,traffic}.go`, `routing/matcher.go`, its references of
 predicates and filters.
@@ -60,28 +62,33 @@ class Skipper:
     name = "skipper"
 
     def refs(self, site: Site) -> tuple[Ref, ...]:
-        return (users_ref(site), our_ref(site), _match_ref(site))
+        return (users_ref(site), our_ref(site), _match_ref(site), _baseline_ref(site))
 
     def render(self, site: Site, routing: Routing, existing: Objects) -> tuple[Change, ...]:
-        """The primary's arm is made before requests are dealt to it; dealing ends before weights apply again."""
+        """The arms are made before requests are dealt to them; dealing ends before an arm goes, or weights apply."""
         users = users_ingress(site, existing)
         forbid_conflicts(site, users)
-        canary, match = _wanted(site, routing, users)
+        canary, match, baseline = _wanted(site, routing, users)
         note(canary, site.apex, routing)
-        if match is not None:
-            return (Apply(canary), Apply(match))
-        return (*_deleted(existing, _match_ref(site)), Apply(canary))
+        if match is None:
+            ends = (*_deleted(existing, _match_ref(site)), *_deleted(existing, _baseline_ref(site)))
+            return (*ends, Apply(canary))
+        if baseline is None:
+            return (Apply(canary), Apply(match), *_deleted(existing, _baseline_ref(site)))
+        return (Apply(canary), Apply(baseline), Apply(match))
 
     def read(self, site: Site, existing: Objects) -> Routing | None:
         live, users = existing.get(our_ref(site)), existing.get(users_ref(site))
         if live is None or users is None:
             return None
-        match = existing.get(_match_ref(site))
-        found = trusted(live, site.apex, lambda routing: _are(_wanted(site, routing, users), (live, match)))
+        match, baseline = existing.get(_match_ref(site)), existing.get(_baseline_ref(site))
+        there = (live, match, baseline)
+        found = trusted(live, site, lambda each, routing: _are(_wanted(each, routing, users), there))
         return found or _read(site, live, match)
 
     def release(self, site: Site, existing: Objects) -> tuple[Change, ...]:
-        return (*_deleted(existing, _match_ref(site)), *_deleted(existing, our_ref(site)))
+        refs = (_match_ref(site), _baseline_ref(site), our_ref(site))
+        return tuple(change for ref in refs for change in _deleted(existing, ref))
 
 
 class _Deal(NamedTuple):
@@ -99,25 +106,35 @@ def _match_ref(site: Site) -> Ref:
     return our_ref(site, "canary-match")
 
 
+def _baseline_ref(site: Site) -> Ref:
+    return our_ref(site, "canary-baseline")
+
+
 def _deleted(existing: Objects, ref: Ref) -> tuple[Delete, ...]:
     return (Delete(ref),) if ref in existing else ()
 
 
-def _wanted(site: Site, routing: Routing, users: Manifest) -> tuple[Manifest, Manifest | None]:
-    deals = tuple(_deals(site, routing))
+def _wanted(site: Site, routing: Routing, users: Manifest) -> tuple[Manifest, Manifest | None, Manifest | None]:
+    """`NAME-canary`, `NAME-canary-match`, `NAME-canary-baseline`."""
+    deals, part = tuple(_deals(site, routing)), site.baseline_part(routing)
+    plain = _without_default(users)
     if not deals:
         said = _annotations(users, _ACTIVE if routing.weight > 0 else _INACTIVE)
-        return _both(site, users, said, routing.weight), None
-    canary = _both(site, users, _arm(users, site.primary), 0.0)
+        return _weighed(site, plain, said, routing.weight, part), None, None
     routes = {ROUTES: "\n".join(_route(users, deal) for deal in deals)}
-    said = {**_arm(users, site.canary), **routes}
-    return canary, beside(site, _without_default(users), _match_ref(site), [site.canary], said)
+    return (
+        _weighed(site, plain, _arm(users, site.primary), 0.0, 0.0),
+        beside(site, plain, _match_ref(site), [site.canary], {**_arm(users, site.canary), **routes}),
+        beside(site, plain, _baseline_ref(site), [site.baseline], _arm(users, site.baseline)) if part else None,
+    )
 
 
-def _both(site: Site, users: Manifest, said: Mapping[str, str], percent: float) -> Manifest:
+def _weighed(site: Site, users: Manifest, said: Mapping[str, str], canary: float, baseline: float) -> Manifest:
     """`NAME-canary`."""
-    weights = json.dumps({site.primary: round(100 - percent, 6), site.canary: percent})
-    return beside(site, _without_default(users), our_ref(site), [site.primary, site.canary], {**said, WEIGHTS: weights})
+    weights = {site.primary: round(100 - canary - baseline, 6), site.canary: canary}
+    if baseline:
+        weights[site.baseline] = baseline
+    return beside(site, users, our_ref(site), list(weights), {**said, WEIGHTS: json.dumps(weights)})
 
 
 def _without_default(users: Manifest) -> Manifest:
@@ -153,7 +170,7 @@ def _deals(site: Site, routing: Routing) -> Iterator[_Deal]:
     cookies = bindings(site, routing)
     if not (routing.matches or routing.mirror > 0 or cookies.canary):
         return
-    weight, mirror = routing.weight / 100, routing.mirror / 100
+    weight, mirror, baseline = routing.weight / 100, routing.mirror / 100, site.baseline_part(routing) / 100
     bound, held = _giving(cookies.canary), _giving(cookies.primary)
     copy = [_call("teeLoopback", site.canary)]
     if mirror:
@@ -168,8 +185,12 @@ def _deals(site: Site, routing: Routing) -> Iterator[_Deal]:
         yield _Deal("primary", 400, site.primary, [_holds(cookies.primary)])
     if weight:
         yield _Deal("weight", 300, site.canary, [_segment(0, weight)], bound)
+    if baseline and mirror:
+        yield _Deal("baseline_copied", 200, site.baseline, [_segment(1 - baseline, 1 - baseline * (1 - mirror))], copy)
+    if baseline and mirror < 1:
+        yield _Deal("baseline", 200, site.baseline, [_segment(1 - baseline * (1 - mirror), 1)])
     if mirror and weight < 1:
-        copied = _segment(weight, weight + mirror * (1 - weight))
+        copied = _segment(weight, weight + mirror * (1 - weight - baseline))
         yield _Deal("copied", 200, site.primary, [copied], [*copy, *held])
     yield _Deal("rest", 100, site.primary, [], held)
 
@@ -231,6 +252,7 @@ def _quoted(text: str) -> str:
 
 _WEIGHT_ROUTE = re.compile(r"rollway_weight: [^\n]*TrafficSegment\(0, ([0-9.]+)\)")
 _COPIED_ROUTE = re.compile(r"rollway_copied: [^\n]*TrafficSegment\(([0-9.]+), ([0-9.]+)\)")
+_BASELINE_ROUTE = re.compile(r"rollway_baseline(?:_copied)?: [^\n]*TrafficSegment\(([0-9.]+), ")
 
 
 def _are(wanted: Iterable[Manifest | None], live: Iterable[Manifest | None]) -> bool:
@@ -257,9 +279,10 @@ def _read(site: Site, live: Manifest, match: Manifest | None) -> Routing | None:
     routes = _said(match).get(ROUTES, "")
     weight = _WEIGHT_ROUTE.search(routes)
     low, high = found.groups() if (found := _COPIED_ROUTE.search(routes)) else ("0", "0")
+    end = float(found[1]) if (found := _BASELINE_ROUTE.search(routes)) else 1.0
     return Routing(
         weight=share(float(weight[1]), 1) if weight else 0.0,
-        mirror=share(float(high) - float(low), 1 - float(low)),
+        mirror=share(float(high) - float(low), end - float(low)),
         matches=((),) if "rollway_match_" in routes else (),
     )
 
@@ -271,6 +294,7 @@ def _read_weights(site: Site, live: Manifest) -> Routing | None:
     try:
         weights = json.loads(said[WEIGHTS])
         primary, canary = float(weights[site.primary]), float(weights[site.canary])
-    except (KeyError, ValueError, TypeError):
+        baseline = float(weights.get(site.baseline_service, 0))
+    except (KeyError, ValueError, TypeError, AttributeError):
         return None
-    return Routing(weight=share(canary, primary + canary))
+    return Routing(weight=share(canary, primary + canary + baseline))

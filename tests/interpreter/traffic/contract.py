@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from interpreter.objects import Apply, Change, Edit, Manifest, Ref, ref_of
 from interpreter.routing import HOME
 from interpreter.state import Routing
 from tests.interpreter.traffic.pretence import Pretence
-from tests.interpreter.traffic.rigs import Rig
+from tests.interpreter.traffic.rigs import Rig, with_baseline
 from tests.interpreter.traffic.situations import SITUATIONS, allowed, weight
 
 FOREIGN = {"example.com/foreign": "kept"}
@@ -100,6 +101,42 @@ def missing_objects_are_not_a_routing(rig: Rig) -> None:
         del cluster.objects[ref]
         route(rig, cluster, HOME)
         assert cluster.objects == before
+
+
+def baseline_comes_and_goes(rig: Rig, situation: str) -> None:
+    """A baseline that gets its part, keeps it from routing to routing, and loses it again leaves no trace; what is read
+    is the routing, whether it has its part already or still. One that gets nothing makes no difference."""
+    routings, given = SITUATIONS[situation], with_baseline(rig)
+    cluster = played(rig, routings[:1])
+    before = dict(played(rig, routings).objects)
+    for routing in routings:
+        route(given, cluster, routing)
+        for site in rig.site.either:
+            assert rig.provider.read(site, cluster.objects) == routing
+        still(given, cluster, routing)
+    assert cluster.objects == played(given, routings[-1:]).objects
+    part = given.site.baseline_part(routings[-1])
+    split = {ref: one for ref, one in cluster.objects.items() if ref.name != given.site.baseline}
+    assert (given.site.baseline in json.dumps([one.get("spec") for one in split.values()])) == (part > 0)
+    route(rig, cluster, routings[-1])
+    assert cluster.objects == before
+
+
+def a_part_that_was_taken_is_given_back(rig: Rig) -> None:
+    """Somebody leads the baseline's part elsewhere: the canary's is read still, and the next look repairs it."""
+    given = with_baseline(rig)
+    cluster = played(given, (HOME, weight(20)))
+    before = dict(cluster.objects)
+    for ref, found in before.items():
+        text = json.dumps(found).replace(given.site.baseline, "elsewhere")
+        cluster.objects[ref] = json.loads(text)
+    assert cluster.objects != before
+    seen = rig.provider.read(given.site, cluster.objects)
+    assert seen is None or seen.weight >= 20
+    route(given, cluster, weight(20))
+    assert {ref: one for ref, one in cluster.objects.items() if ref.name != given.site.baseline} == {
+        ref: one for ref, one in before.items() if ref.name != given.site.baseline
+    }
 
 
 def routings(row: Capability) -> st.SearchStrategy[Routing]:

@@ -6,7 +6,7 @@ A new provider adds its rigs to `RIGS`, and is then put through every situation 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dsl.capabilities import PROVIDERS, Capability
@@ -17,6 +17,9 @@ from interpreter.traffic.registry import provider
 
 FEW = ("start", "weight-12.5", "everything", "rollback", "weight-100", "rollback-of-weights")
 """The situations that a rig which is a variant has golden manifests for."""
+
+WITH_BASELINE = ("weight-12.5", "weight-50", "everything")
+"""And one with a baseline."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ ISTIO_OPTIONS: Mapping[str, Any] = {
     "traffic_policy": {"loadBalancer": {"simple": "LEAST_REQUEST"}, "tls": {"mode": "ISTIO_MUTUAL"}},
 }
 
-_TCP_ROW = Capability("tcp through Istio")
+_TCP_ROW = Capability("tcp through Istio", baseline=True)
 
 _USERS_ROUTE: Mapping[str, Any] = {
     "hosts": ["shop.example.com"],
@@ -428,6 +431,15 @@ def _gateway_grpc_users_route(namespace: str) -> Rig:
     return Rig(place, _GRPC_ROW, (users,), ("gateway-api",), FEW)
 
 
+def with_baseline(rig: Rig) -> Rig:
+    """The same while a baseline is to get traffic."""
+    return replace(rig, site=replace(rig.site, baseline=rig.site.baseline_service), goldens=WITH_BASELINE)
+
+
+def _baselined(make: Callable[[str], Rig]) -> Callable[[str], Rig]:
+    return lambda namespace: with_baseline(make(namespace))
+
+
 RIGS: Mapping[str, Callable[[str], Rig]] = {
     "gateway_api": _gateway,
     "gateway_api-options": _gateway_options,
@@ -448,5 +460,11 @@ RIGS: Mapping[str, Callable[[str], Rig]] = {
     "nginx-default-backend": _nginx_default_backend,
     "skipper": _skipper,
     "skipper-annotated": _skipper_annotated,
+    "gateway_api-baseline": _baselined(_gateway),
+    "gateway_api-baseline-users-route": _baselined(_gateway_users_route),
+    "istio-baseline": _baselined(_istio),
+    "istio-baseline-users-route": _baselined(_istio_users_route),
+    "istio-baseline-tcp": _baselined(_istio_tcp),
+    "skipper-baseline": _baselined(_skipper),
 }
 """By name, for a namespace. The first part of a name is the provider's."""

@@ -18,10 +18,24 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dsl.capabilities import PROVIDERS as CAPABILITIES
 from interpreter.traffic.registry import PROVIDERS
 from tests.interpreter.traffic import contract
 from tests.interpreter.traffic.rigs import RIGS
 from tests.interpreter.traffic.situations import SITUATIONS, situations
+
+BASELINE_SITUATIONS = (
+    "start",
+    "weight-0.01",
+    "weight-12.5",
+    "weight-99",
+    "weight-100",
+    "mirror-and-weight",
+    "sticky-both-arms",
+    "everything",
+    "finish",
+    "rollback",
+)
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "traffic"
 NAMESPACE = "test"
@@ -83,6 +97,27 @@ def test_any_routing_after_any_other(name: str, data: st.DataObject) -> None:
     rig = RIGS[name](NAMESPACE)
     first, second = data.draw(contract.routings(rig.row)), data.draw(contract.routings(rig.row))
     assert contract.played(rig, (first, second)).objects == contract.played(rig, (second,)).objects
+
+
+BASELINES = [name for name, make in RIGS.items() if make(NAMESPACE).row.baseline and not make(NAMESPACE).site.baseline]
+
+
+def test_who_claims_a_baseline_has_golden_manifests_of_it() -> None:
+    claim = {name for name in PROVIDERS if CAPABILITIES[name].baseline}
+    assert claim == {make(NAMESPACE).provider.name for make in RIGS.values() if make(NAMESPACE).site.baseline}
+
+
+@pytest.mark.parametrize(
+    ("name", "situation"),
+    [(name, each) for name in BASELINES for each in BASELINE_SITUATIONS if (name, each) in EVERY],
+)
+def test_a_baseline_comes_and_goes(name: str, situation: str) -> None:
+    contract.baseline_comes_and_goes(RIGS[name](NAMESPACE), situation)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baselines_part_that_was_taken_is_given_back(name: str) -> None:
+    contract.a_part_that_was_taken_is_given_back(RIGS[name](NAMESPACE))
 
 
 @pytest.mark.parametrize(("name", "situation"), GOLDENS)
