@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dsl.flow import Range
-from dsl.ir import Check, NotifyOp, Program, RouteOp, Statistical
+from dsl.ir import Check, NotifyOp, Program, RouteOp, Statistical, walk
 from interpreter.durations import duration
 from interpreter.plan import Plan, PlannedStep
 from interpreter.plan_exposure import Exposure, exposures, gathers, worst
@@ -131,8 +131,8 @@ def _gathering(plan: Plan) -> Iterator[str]:
     used = dict.fromkeys(step.analysis for step in plan.steps if step.analysis is not None)
     for check in (check for name in used for check in plan.program.analyses[name].checks):
         if isinstance(check, Check) and check.kind != "observe" and gathers(check.condition):
-            test = check.condition.test if isinstance(check.condition, Statistical) else ""
-            holds = "holds the traffic" if test in ("certified", "kayenta") else "stops nothing"
+            tests = {part.test for part in walk(check.condition) if isinstance(part, Statistical)}
+            holds = "holds the traffic" if tests & {"certified", "kayenta"} else "stops nothing"
             yield f"`{check.text}` {holds} until it has seen enough, which no time here counts"
 
 

@@ -15,6 +15,9 @@ from dsl.source import Source
 from dsl.syntax import Comment
 
 _OPENERS = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
+_OF_CALLS = {"JUDGEMENT", "GROUP"}
+"""Blocks in which a call stands alone on a line."""
+
 _OFF, _ON = "# fmt: off", "# fmt: on"
 
 
@@ -140,8 +143,8 @@ class _Reader:
 
     # --- blocks and statements ----------------------------------------------------------------------------------
 
-    def block(self, start: int, closer: str) -> Block:
-        """Entries up to the closing brace, or to the end of the file."""
+    def block(self, start: int, closer: str, *, calls: bool = False) -> Block:
+        """Entries up to the closing brace, or to the end of the file. `calls` says that calls stand alone in it."""
         opened = self.remark() if closer else ""
         entries: list[Entry] = []
         while True:
@@ -149,15 +152,15 @@ class _Reader:
                 self.at += 1
             if token is not None and token[0] == (closer or END):
                 break
-            entries.append(self.entry(first=not entries))
+            entries.append(self.entry(first=not entries, calls=calls))
         stop = token[2]
         return Block(entries, opened, bool(closer) and "\n" not in self.source.text[start:stop])
 
-    def entry(self, *, first: bool) -> Entry:
+    def entry(self, *, first: bool, calls: bool) -> Entry:
         gap = self.gap() and not first
         comment = self.comment()
         if comment is None:
-            parts = self.parts({NEWLINE, "RBRACE", END})
+            parts = self.parts({NEWLINE, "RBRACE", END}, calls=calls)
             return Statement(parts, self.behind_statement(), gap)
         if comment.text.strip() == _OFF and comment.own_line:
             return Verbatim(self.verbatim(comment), gap)
@@ -192,7 +195,7 @@ class _Reader:
 
     # --- what is in a statement ---------------------------------------------------------------------------------
 
-    def parts(self, stop: set[str]) -> list[Part]:
+    def parts(self, stop: set[str], *, calls: bool = False) -> list[Part]:
         """The parts of a statement or of an item, up to a token of one of these kinds, which is left alone."""
         parts: list[Part] = []
         while True:
@@ -205,23 +208,24 @@ class _Reader:
             elif token is not None and token[0] in stop:
                 return parts
             elif token is not None and token[0] in _OPENERS:
-                in_field = NEWLINE in stop and len(parts) == 1  # a field's name, and no call
-                parts.append(self.bracket(token, [] if in_field else parts))
+                in_field = NEWLINE in stop and len(parts) == 1 and not calls  # a field's name, and no call
+                parts.append(self.bracket(token, parts, in_field))
             elif token is not None:
                 self.take()
                 if token[0] != NEWLINE:
                     parts.append(Word(token[0], token[1]))
 
-    def bracket(self, token: Token, before: list[Part]) -> Part:
+    def bracket(self, token: Token, before: list[Part], in_field: bool) -> Part:
         """What stands in brackets, which are taken too."""
         self.take()
         closer = _OPENERS[token[0]]
         if token[0] == "LBRACE" and token[2] not in self.maps:
-            block = self.block(token[2], closer)
+            calls = any(isinstance(part, Word) and part.kind in _OF_CALLS for part in before[:2])
+            block = self.block(token[2], closer, calls=calls)
             self.take()
             return block
-        call = token[0] == "LPAR" and bool(before) and isinstance(before[-1], Word) and before[-1].kind == "NAME"
-        return self.group(token, closer, call)
+        named = bool(before) and isinstance(before[-1], Word) and before[-1].kind == "NAME"
+        return self.group(token, closer, token[0] == "LPAR" and named and not in_field)
 
     def group(self, token: Token, closer: str, call: bool) -> Group:
         opened = self.remark()

@@ -15,7 +15,7 @@ from dsl.parser.tree_values import common_margin
 WIDTH = 100
 INDENT = "  "
 
-_SENTENCES = {"STEPS", "STRATEGY", "IF", "REPEAT", "FOR", "ON", "TEST"}
+_SENTENCES = {"STEPS", "STRATEGY", "IF", "REPEAT", "FOR", "ON", "TEST", "GROUP", "JUDGEMENT"}
 """Blocks behind these words hold sentences, which are not set in columns."""
 
 _TIGHT_BEFORE = {"COMMA", "COLON", "DOT", "UPTO"}
@@ -132,8 +132,8 @@ def _broken(parts: list[Part], broken: set[int], margin: str, *, columns: bool) 
 
 def _in_columns(parts: list[Part], columns: bool) -> bool:
     """Whether the statements of a block are set in columns: not those of steps, and of what stands in steps."""
-    first = parts[0]
-    kind = first.kind if isinstance(first, Word) else ""
+    kinds = [part.kind for part in parts[:2] if isinstance(part, Word)]
+    kind = "JUDGEMENT" if "JUDGEMENT" in kinds else kinds[0] if kinds else ""
     return columns if kind == "FOR" else kind not in _SENTENCES
 
 

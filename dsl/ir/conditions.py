@@ -121,7 +121,8 @@ class Statistical:
 
     `metric` is the events, histogram or (for `not_worse` and `kayenta`) number that it judges; `against` is the arm it
     is compared with, None where it is held to an objective. `params` are in base units: `confidence` always,
-    `ratio` (no_regression), `objective` (meets, certified); `options` are words: `better`, `direction`, `critical`.
+    `ratio` (no_regression), `objective` (meets, certified); `options` are words: `better`, `direction`, `critical`,
+    and in a judgement `muted`.
     `expr` is what `not_worse` and `kayenta` compare, with the canary as its arm.
     """
 
@@ -135,4 +136,25 @@ class Statistical:
     op: Literal["statistical"] = "statistical"
 
 
-Condition = Compare | Between | AllOf | AnyOf | NotOf | Statistical
+@dataclass(frozen=True, slots=True)
+class JudgementGroup:
+    """Metrics that a judgement scores together: `kayenta` checks, those with the option `muted` shown and not scored.
+    `weight` is the group's part of 100; without one it shares what the others leave."""
+
+    name: str
+    tests: tuple[Statistical, ...]
+    weight: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Many metrics, one score of 0 to 100, as Kayenta gives it. From `passing` on it holds, from `marginal` on nobody
+    can tell, below that it does not hold. It stands alone in a check, never within another condition."""
+
+    groups: tuple[JudgementGroup, ...]
+    passing: float = 95.0
+    marginal: float = 75.0
+    op: Literal["judgement"] = "judgement"
+
+
+Condition = Compare | Between | AllOf | AnyOf | NotOf | Statistical | Judgement

@@ -14,6 +14,7 @@ from dsl.ir.conditions import (
     Const,
     Expr,
     Func,
+    Judgement,
     Measure,
     NotOf,
     Statistical,
@@ -39,5 +40,7 @@ def walk(*roots: Condition | Expr) -> Iterator[Condition | Expr]:
                 stack += operands
             case Statistical(expr=expr) if expr is not None:
                 stack.append(expr)
+            case Judgement(groups=groups):
+                stack += (test for group in groups for test in group.tests)
             case Statistical() | Measure() | Const():
                 continue

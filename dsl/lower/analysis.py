@@ -14,6 +14,7 @@ from dsl.diagnostics import Label
 from dsl.findings import listed, one_line
 from dsl.lower.blocks import use_gate, use_webhook
 from dsl.lower.conditions import check_condition, is_statistical
+from dsl.lower.judgements import judgement_of
 from dsl.meaning.arguments import bind, default_of
 from dsl.meaning.evaluate import duration, inner_share, whole
 from dsl.meaning.fields import twice
@@ -28,6 +29,7 @@ EVERY_MS = 60_000
 _MOST_CHECKS = 200
 _SETTINGS = ("every", "tolerate", "warm_up", "provider_errors", "budget")
 
+Checking = syntax.Check | syntax.Judgement | syntax.AbortGate | syntax.CallHook
 Made = ir.Check | ir.CallCheck | ir.GateCheck
 
 
@@ -48,7 +50,7 @@ class _Flat:
 
     def __init__(self) -> None:
         self.settings: dict[str, list[_Set]] = {}
-        self.checks: list[tuple[syntax.Check | syntax.AbortGate | syntax.CallHook, Frame]] = []
+        self.checks: list[tuple[Checking, Frame]] = []
         self.included = 0
         self.full = False
 
@@ -245,7 +247,7 @@ def _tolerance(found: _Set | None) -> ir.Tolerance:
 # --- checks -----------------------------------------------------------------------------------------------------
 
 
-def _check(item: syntax.Check | syntax.AbortGate | syntax.CallHook, frame: Frame) -> Made | None:
+def _check(item: Checking, frame: Frame) -> Made | None:
     match item:
         case syntax.CallHook():
             return ir.CallCheck(use_webhook(item.webhook, frame))
@@ -253,6 +255,11 @@ def _check(item: syntax.Check | syntax.AbortGate | syntax.CallHook, frame: Frame
             return ir.GateCheck(use_gate(item.gate, frame))
         case syntax.Check():
             return _condition(item, frame)
+        case syntax.Judgement(observe=observe):
+            judgement = judgement_of(item, frame)
+            if judgement is None:
+                return None
+            return ir.Check("require" if observe is None else "observe", judgement, condition_text(judgement))
 
 
 def _condition(item: syntax.Check, frame: Frame) -> ir.Check | None:

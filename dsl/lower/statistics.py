@@ -10,16 +10,23 @@ from dsl.findings import listed, one_line
 from dsl.lower.measures import use_metric
 from dsl.lower.quantities import quantity_of
 from dsl.meaning.arguments import Placed
-from dsl.meaning.evaluate import bare_word, inner_share, out_of_range, resolve_ref, typed, value_of
+from dsl.meaning.evaluate import bare_word, inner_share, out_of_range, resolve_ref, typed, value_of, whole
 from dsl.meaning.frames import Frame
 from dsl.meaning.values import Type
+from dsl.source import Span
 
 
 class Number(NamedTuple):
-    """A parameter that is a number above zero, `most` at the most; it may be left out."""
+    """A parameter that is a number above zero; it may be left out."""
 
     default: float | None
-    most: float | None = None
+
+
+class Count(NamedTuple):
+    """A parameter that is a whole number from `least` to `most`; it may be left out."""
+
+    least: int
+    most: int
 
 
 class Share(NamedTuple):
@@ -46,7 +53,7 @@ class Flag(NamedTuple):
     """A parameter that is true or false; it is false if not given."""
 
 
-Parameter = Number | Share | Word | Known | Flag
+Parameter = Number | Count | Share | Word | Known | Flag
 
 
 class Test(NamedTuple):
@@ -59,8 +66,9 @@ class Test(NamedTuple):
 
 
 _CONFIDENCE = Share(0.99)
-_MOST_POINTS = 64
-"""As many points as the interpreter keeps of an arm: a check that waits for more would wait for ever."""
+_FEWEST_POINTS, _MOST_POINTS = 5, 64
+"""On fewer points Kayenta's interval means nothing. The interpreter keeps no more of an arm: a check that waits for
+more would wait for ever."""
 
 TABLE: Mapping[ir.StatisticalTest, Test] = {
     "no_regression": Test(
@@ -87,7 +95,8 @@ TABLE: Mapping[ir.StatisticalTest, Test] = {
             "critical_increase": Number(None),
             "critical_decrease": Number(None),
             "must_have_data": Flag(),
-            "min_points": Number(None, _MOST_POINTS),
+            "min_points": Count(_FEWEST_POINTS, _MOST_POINTS),
+            "muted": Flag(),
         },
     ),
 }
@@ -122,6 +131,9 @@ def statistical(ref: syntax.Ref, test: ir.StatisticalTest, frame: Frame) -> ir.S
                 placed.missing(name, ref.span)
         elif name in _KEPT:
             _default(name, parameter, settings)
+    if "muted" in settings.options and not frame.judged:
+        _muted(placed.given["muted"].value.span, frame)
+        placed.fine = False
     if len(ref.segments) > 1 or ref.arm is not None:
         _tail(ref, test, frame)
         placed.fine = False
@@ -136,6 +148,15 @@ def statistical(ref: syntax.Ref, test: ir.StatisticalTest, frame: Frame) -> ir.S
     if spec.compares:
         against = ir.Arm.BASELINE if frame.bench.baseline else ir.Arm.PRIMARY
     return ir.Statistical(test, metric, frame.window, against, settings.params, settings.options, expr)
+
+
+def _muted(span: Span, frame: Frame) -> None:
+    frame.findings.error(
+        "RW209",
+        "a metric is muted in a judgement, and this check stands alone",
+        span,
+        help="leave out `muted` and write `observe kayenta(…)`: it is shown, and stops nothing",
+    )
 
 
 def _tail(ref: syntax.Ref, test: str, frame: Frame) -> None:
@@ -249,6 +270,8 @@ def _default(name: str, parameter: Parameter, settings: _Settings) -> None:
     match parameter:
         case Number(default=default) | Share(default=default):
             settings.params[name] = default or 0.0
+        case Count():
+            pass
         case Word(default=word):
             settings.options[name] = word or ""
         case Flag():
@@ -264,11 +287,14 @@ def _read(expr: syntax.Expr, name: str, parameter: Parameter, settings: _Setting
                 settings.params[name] = share
         case Number():
             value = typed(expr, Type.NUMBER, frame, what)
-            if value is not None and not 0 < value.data <= (parameter.most or value.data):
-                bounds = "a number above 0" + (f", {parameter.most:g} at the most" if parameter.most else "")
-                out_of_range(value, expr.span, frame, what=what, bounds=bounds)
+            if value is not None and not value.data > 0:
+                out_of_range(value, expr.span, frame, what=what, bounds="a number above 0")
             elif value is not None and (value.data != parameter.default or name in _KEPT):
                 settings.params[name] = value.data
+        case Count():
+            number = whole(expr, frame, what, low=parameter.least, high=parameter.most)
+            if number is not None:
+                settings.params[name] = float(number)
         case Known():
             _read_known(expr, name, parameter, settings, frame)
         case Flag():

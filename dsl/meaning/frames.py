@@ -105,7 +105,7 @@ class Frame(NamedTuple):
     `window` is the window of a query that names none; 0 inside a metric's own expression, where it is that of whoever
     asks. `place` is the line of the policy that brought in a piece of another file. `asked` is the place in the policy
     that asks for the metric that is being read. `places` says where the blocks around declare their own names, those
-    that are bound already and those that are still to come.
+    that are bound already and those that are still to come. `judged` says that it stands in a judgement.
     """
 
     bench: Bench
@@ -116,6 +116,7 @@ class Frame(NamedTuple):
     place: Span | None = None
     asked: Span | None = None
     places: Mapping[str, Span] = {}
+    judged: bool = False
 
     @property
     def findings(self) -> Findings:

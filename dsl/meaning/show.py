@@ -75,6 +75,8 @@ def _condition(condition: ir.Condition, windows: Windows, level: int) -> str:
             text = f"not {_condition(condition.condition, windows, 2)}"
         case ir.Statistical():
             text = statistical_text(condition)
+        case ir.Judgement(groups=groups):
+            text = f"judgement of {', '.join(group.name for group in groups)}"
         case ir.AllOf():
             text = " and ".join(_condition(part, windows, 1) for part in condition.conditions)
             text = f"({text})" if level == 2 else text

@@ -39,6 +39,8 @@ ITEMS = {
     "declaration": ("a declaration such as `rollout` or `metric`", "at the top of a file"),
     "rollout_item": ("a statement of a rollout, such as `target` or `steps`", "in a `rollout { … }`"),
     "analysis_item": ("a statement of an analysis, such as `every` or `require`", "in an `analysis { … }`"),
+    "judgement_item": ("`kayenta(…)`, `group`, `pass` or `marginal`", "in a `judgement { … }`"),
+    "group_item": ("`kayenta(…)`", "in a `group` of a judgement"),
     "step": ("a step such as `shift to 10%` or `promote`", "in `steps { … }` or in a `strategy`"),
     "call": ("`run` or `notify`", "in a handler such as `on rollback { … }`"),
     "rule": ("a rule such as `forbid` or `require`", "in a `guardrail { … }`"),

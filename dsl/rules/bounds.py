@@ -6,9 +6,9 @@ arguments, arm). What is compared with another measure, or with a parameter, is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dsl import syntax
 from dsl.diagnostics import Diagnostic, Label
@@ -191,13 +191,21 @@ def _contradiction(bounds: list[Bound]) -> Iterator[Diagnostic]:
 
 
 def _twice(analysis: syntax.Analysis) -> Iterator[Diagnostic]:
+    yield from _repeated(analysis.items)
+    for judgement in collect(analysis.items).get(syntax.Judgement, []):
+        yield from _repeated(collect(judgement.items).get(syntax.Scored, []))
+
+
+_CHECKS = (syntax.Check, syntax.Judgement, syntax.Scored, syntax.CallHook, syntax.AbortGate, syntax.Include)
+
+
+def _repeated(items: Iterable[Any]) -> Iterator[Diagnostic]:
+    """What stands there twice word for word."""
     seen: dict[str, Span] = {}
-    for item in analysis.items:
-        match item:
-            case syntax.Check() | syntax.CallHook() | syntax.AbortGate() | syntax.Include():
-                words = " ".join(item.span.text.split())
-            case _:
-                continue
+    for item in items:
+        if not isinstance(item, _CHECKS):
+            continue
+        words = " ".join(item.span.text.split())
         first = seen.setdefault(words, item.span)
         if first is not item.span:
             yield finding(

@@ -28,10 +28,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
 
 
 def _requires_nothing(analysis: syntax.Analysis) -> Iterator[Diagnostic]:
-    judging = (syntax.CallHook, syntax.Include)
-    for item in analysis.items:
-        if isinstance(item, judging) or (isinstance(item, syntax.Check) and item.kind.text != "observe"):
-            return
+    if any(map(_can_stop, analysis.items)):
+        return
     name = f"the analysis `{analysis.name.text}`" if analysis.name else "this analysis"
     yield finding(
         "RW334",
@@ -39,6 +37,18 @@ def _requires_nothing(analysis: syntax.Analysis) -> Iterator[Diagnostic]:
         analysis.name.span if analysis.name else _first_word(analysis.span),
         help="add a check, such as `require success_rate >= 99%`",
     )
+
+
+def _can_stop(item: syntax.AnalysisItem) -> bool:
+    match item:
+        case syntax.CallHook() | syntax.Include():
+            return True
+        case syntax.Check(kind=kind):
+            return kind.text != "observe"
+        case syntax.Judgement(observe=observe):
+            return observe is None
+        case _:
+            return False
 
 
 def _first_word(span: Span) -> Span:

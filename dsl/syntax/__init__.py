@@ -8,7 +8,19 @@ that a long chain is not a deep tree. Comments are not in the tree: the parser r
 
 from __future__ import annotations
 
-from dsl.syntax.analyses import AbortGate, Analysis, AnalysisItem, CallHook, Check, Include, Setting, Tolerate
+from dsl.syntax.analyses import (
+    AbortGate,
+    Analysis,
+    AnalysisItem,
+    CallHook,
+    Check,
+    Include,
+    Judgement,
+    JudgementGroup,
+    Scored,
+    Setting,
+    Tolerate,
+)
 from dsl.syntax.declarations import (
     At,
     Channel,
@@ -163,6 +175,8 @@ __all__ = [
     "If",
     "Import",
     "Include",
+    "Judgement",
+    "JudgementGroup",
     "Let",
     "ListOf",
     "MapOf",
@@ -204,6 +218,7 @@ __all__ = [
     "Scale",
     "ScaleDownDelay",
     "Scaler",
+    "Scored",
     "Segment",
     "Service",
     "Setting",

@@ -9,7 +9,7 @@ from dsl.syntax.pieces import Let, Param, Use
 
 
 class Setting(Node):
-    """`every 1m`, `warm_up 2m`, `provider_errors 3`, `budget 1%`."""
+    """`every 1m`, `warm_up 2m`, `provider_errors 3`, `budget 1%`; of a judgement, `pass 95` and `marginal 75`."""
 
     name: Name
     value: Expr
@@ -54,7 +54,31 @@ class Include(Node):
     span: Span
 
 
-AnalysisItem = Setting | Tolerate | Check | AbortGate | CallHook | Include | Let
+class Scored(Node):
+    """What stands alone on a line of a judgement: `kayenta(cpu)`, or what was meant for one."""
+
+    check: Expr
+    span: Span
+
+
+class JudgementGroup(Node):
+    """`group latency weight 60 { … }`."""
+
+    name: Name
+    weight: Expr | None
+    items: tuple[Scored, ...]
+    span: Span
+
+
+class Judgement(Node):
+    """`judgement { … }`; `observe` is the word before it, where it only shows."""
+
+    observe: Name | None
+    items: tuple[Setting | JudgementGroup | Scored, ...]
+    span: Span
+
+
+AnalysisItem = Setting | Tolerate | Check | Judgement | AbortGate | CallHook | Include | Let
 
 
 class Analysis(Node):

@@ -11,6 +11,7 @@
 | `confidence` | between what bounds a share lies, at all looks at once |
 | `guard` | whether requests are split as the routing says |
 | `kayenta`, `mann_whitney` | Kayenta's judge, value for value |
+| `scoring` | a judgement: many metrics, one score |
 | `histogram` | quantiles from cumulative buckets |
 | `show` | quantities as people read them |
 | `memory` | what was compiled once |

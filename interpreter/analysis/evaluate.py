@@ -22,6 +22,7 @@ from dsl.ir import (
     Const,
     Expr,
     Func,
+    Judgement,
     Measure,
     NotOf,
     Program,
@@ -50,6 +51,7 @@ from interpreter.analysis.readings import (
     finite,
     negation,
 )
+from interpreter.analysis.scoring import Card, card_of
 
 Decide = Callable[[Look], Truth]
 Explain = Callable[[Look, bool], str]
@@ -68,13 +70,20 @@ class Shown(NamedTuple):
 
 
 class Clause(NamedTuple):
-    """A condition, compiled. `explain(look, truth)` says in words why it is true, or false."""
+    """A condition, compiled. `explain(look, truth)` says in words why it is true, or false. `card` is the judgement, if
+    it is one, and `tests` are then the metrics of that."""
 
     decide: Decide
     explain: Explain
     leaves: tuple[Leaf, ...]
     shown: tuple[Shown, ...]
     tests: Mapping[str, Statistical]
+    card: Card | None = None
+
+    @property
+    def rulings(self) -> tuple[str, ...]:
+        """The keys of the rulings that it is shown with: those of its tests, or that of the judgement they are in."""
+        return tuple(self.tests) if self.card is None else (self.card.key,)
 
 
 class Scope(NamedTuple):
@@ -108,14 +117,15 @@ class Compiler:
         self._leaves: dict[Leaf, None] = {}
         self._shown: dict[str, Shown] = {}
         self._tests: dict[str, Statistical] = {}
+        self._card: Card | None = None
 
     # --- conditions
 
     def clause(self, condition: Condition) -> Clause:
         """One whole condition."""
-        self._leaves, self._shown, self._tests = {}, {}, {}
+        self._leaves, self._shown, self._tests, self._card = {}, {}, {}, None
         decide, explain = self._condition(condition)
-        return Clause(decide, explain, tuple(self._leaves), tuple(self._shown.values()), self._tests)
+        return Clause(decide, explain, tuple(self._leaves), tuple(self._shown.values()), self._tests, self._card)
 
     def _condition(self, condition: Condition) -> Compiled:
         match condition:
@@ -132,6 +142,8 @@ class Compiler:
                 return lambda look: negation(decide(look)), lambda look, truth: explain(look, not truth)
             case Statistical():
                 return self._statistical(condition)
+            case Judgement():
+                return self._judgement(condition)
             case _:
                 assert_never(condition)
 
@@ -158,6 +170,13 @@ class Compiler:
         for leaf in self.test_leaves(test):
             self._leaves[leaf] = None
         return lambda look: look.rulings[key], lambda look, _truth: look.words[key]
+
+    def _judgement(self, judgement: Judgement) -> Compiled:
+        tests = [test for group in judgement.groups for test in group.tests]
+        for test in tests:
+            self._statistical(test)
+        card = self._card = card_of(judgement, {id(test): evidence_key(test) for test in tests})
+        return lambda look: look.rulings[card.key], lambda look, _truth: look.words[card.key]
 
     def _compare(self, cmp: Cmp, left: Expr, right: Expr) -> Compiled:
         read_left, read_right = self.reader(left), self.reader(right)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from dsl.ir import Statistical
 from interpreter.analysis import show
+from interpreter.analysis.kayenta import Classified
 from interpreter.analysis.leaves import Leaf
 from interpreter.analysis.readings import Gap, Missing, Reader, Truth
 
@@ -58,7 +59,8 @@ class Moment(NamedTuple):
 
 class Ruling(NamedTuple):
     """What a statistical check came to, in words too, and what it keeps. `mounting` holds the next raise of traffic;
-    `condemns` says that this result alone ends the rollout, whatever is tolerated."""
+    `condemns` says that this result alone ends the rollout, whatever is tolerated. `classified` is what Kayenta's judge
+    makes of a metric, for the judgement in which it stands."""
 
     truth: Truth
     state: State
@@ -66,6 +68,7 @@ class Ruling(NamedTuple):
     values: tuple[tuple[str, str], ...] = ()
     mounting: bool = False
     condemns: bool = False
+    classified: Classified | Missing | None = None
 
 
 def number(state: State, name: str) -> float:

@@ -14,7 +14,7 @@ decides: abort, fail, error, inconclusive, pass.
 | the provider could not be asked | error | error |
 
 An abort line whose condition is not known does not abort. A critical result of Kayenta's judge aborts, whatever line it
-stands in. What is only observed has no effect.
+stands in, alone or in a judgement. What is only observed has no effect.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from interpreter.analysis.evidence import Moment, Test
 from interpreter.analysis.leaves import Leaf
 from interpreter.analysis.memory import Memory
 from interpreter.analysis.readings import Gap, Look, Missing, Truth
+from interpreter.analysis.scoring import Card, rule_judgement
 from interpreter.analysis.statistical import prepare_test, rule
 from interpreter.state import Answer, CheckResult, Events, Instant, MetricQuestion, Routing, Verdict
 
@@ -69,6 +70,7 @@ class Prepared(NamedTuple):
     leaves: tuple[Leaf, ...]
     lines: tuple[Line, ...]
     tests: tuple[Test, ...]
+    cards: tuple[Card, ...]
     counting: frozenset[str]
     pair: guard.Pair | None
 
@@ -88,6 +90,7 @@ def _prepare(program: Program, analysis: Analysis) -> Prepared:
         leaves=tuple(dict.fromkeys(leaf for clause in clauses for leaf in clause.leaves)),
         lines=tuple(_line(check, clause, pair) for check, clause in zip(checks, clauses, strict=True)),
         tests=tuple(prepare_test(program, analysis, key, test) for key, test in tests.items()),
+        cards=tuple(dict.fromkeys(clause.card for clause in clauses if clause.card is not None)),
         counting=frozenset(
             key
             for check, clause in zip(checks, clauses, strict=True)
@@ -177,7 +180,14 @@ def _rule(
             look.condemning.add(test.key)
         if ruling.state:
             evidence[test.key] = ruling.state
+        if ruling.classified is not None:
+            look.classified[test.key] = ruling.classified
         mounting = mounting or (ruling.mounting and test.key in prepared.counting)
+    for card in prepared.cards:
+        ruling = rule_judgement(card, look)
+        look.rulings[card.key], look.words[card.key], shown[card.key] = ruling.truth, ruling.words, ruling.values
+        if ruling.condemns:
+            look.condemning.add(card.key)
     return mounting, shown
 
 
@@ -220,7 +230,7 @@ def _judge_line(
         truth = alarm
     verdict, effect, detail = _outcome(line, truth, look)
     values = _values(line.clause, look)
-    for key in line.clause.tests:
+    for key in line.clause.rulings:
         values += shown[key]
     return CheckResult(line.words, line.kind, verdict, values, detail), PASS if line.kind == "observe" else effect
 
@@ -233,8 +243,8 @@ def _outcome(line: Line, truth: Truth, look: Look) -> tuple[Verdict, Verdict, st
     if isinstance(truth, Missing):
         return _unknown(truth)
     if truth is (line.kind != "abort"):
-        return PASS, PASS, "; ".join(look.words[key] for key in line.clause.tests) if line.clause.tests else ""
-    verdict = ABORT if line.kind == "abort" or not look.condemning.isdisjoint(line.clause.tests) else FAIL
+        return PASS, PASS, "; ".join(look.words[key] for key in line.clause.rulings)
+    verdict = ABORT if line.kind == "abort" or not look.condemning.isdisjoint(line.clause.rulings) else FAIL
     return verdict, verdict, "; ".join(filter(None, [line.clause.explain(look, truth), *_counts(line, look)]))
 
 

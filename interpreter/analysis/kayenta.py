@@ -171,9 +171,12 @@ class Group(NamedTuple):
 
 
 class Score(NamedTuple):
+    """Of the whole and of each group, 0 to 100. `zeroed` says why the whole has 0 whatever its groups have."""
+
     value: float
     verdict: Literal["pass", "marginal", "fail"]
     groups: Mapping[str, float]
+    zeroed: Literal["critical", "silent"] | None = None
 
 
 FAILING = (Label.HIGH, Label.LOW, Label.NO_DATA_FAILS)
@@ -183,13 +186,14 @@ def score(groups: Mapping[str, Group], pass_at: float = 95.0, marginal_at: float
     """A canary's score, 0 to 100. Errors count in neither direction."""
     scores = {name: _group_score(group) for name, group in groups.items()}
     everything = [result for group in groups.values() for result in group.results]
-    value = round(sum(weight / 100 * scores[name][1] for name, weight in _weights(groups).items()), 2)
-    if _condemned(everything):
+    value = round(sum(weight / 100 * scores[name][1] for name, weight in weights(groups).items()), 2)
+    zeroed = _zeroed(everything)
+    if zeroed is not None:
         value = 0.0
     verdict: Literal["pass", "marginal", "fail"] = (
         "pass" if value >= pass_at else "marginal" if value >= marginal_at else "fail"
     )
-    return Score(value, verdict, {name: own for name, (own, _) in scores.items()})
+    return Score(value, verdict, {name: own for name, (own, _) in scores.items()}, zeroed)
 
 
 def _group_score(group: Group) -> tuple[float, float]:
@@ -202,14 +206,16 @@ def _group_score(group: Group) -> tuple[float, float]:
     return 100 * passed / counted, 100 * passed / counted
 
 
-def _weights(groups: Mapping[str, Group]) -> dict[str, float]:
+def weights(groups: Mapping[str, Group]) -> dict[str, float]:
+    """What each group weighs, of 100."""
     said = {name: group.weight for name, group in groups.items() if group.weight is not None}
     rest = len(groups) - len(said)
     share = (100 - sum(said.values())) / rest if rest else 0.0
     return {name: said.get(name, share) for name in groups}
 
 
-def _condemned(results: Sequence[Classified]) -> bool:
+def _zeroed(results: Sequence[Classified]) -> Literal["critical", "silent"] | None:
     if any(result.critical and result.label is not Label.PASS for result in results):
-        return True
-    return 2 * sum(result.label is Label.NO_DATA for result in results) >= len(results)
+        return "critical"
+    silent = sum(result.label is Label.NO_DATA for result in results)
+    return "silent" if 2 * silent >= len(results) else None

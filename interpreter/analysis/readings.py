@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Literal, NamedTuple
 
+from interpreter.analysis.kayenta import Classified
 from interpreter.state import Answer, Instant
 
 Operator = Literal["+", "-", "*", "/"]
@@ -58,10 +59,11 @@ class Look:
     """All that one check sees: the answers, and the end of their keys.
 
     `rulings` and `words` are what the statistical checks came to, which are judged first; `condemning` are those that
-    end the rollout alone. `seen` remembers what measures came to: each is wanted twice, to decide and to show.
+    end the rollout alone, and `classified` is what Kayenta's judge made of each metric. `seen` remembers what measures
+    came to: each is wanted twice, to decide and to show.
     """
 
-    __slots__ = ("answers", "condemning", "rulings", "seen", "suffix", "words")
+    __slots__ = ("answers", "classified", "condemning", "rulings", "seen", "suffix", "words")
 
     def __init__(self, answers: Mapping[str, Answer], at_ms: Instant) -> None:
         self.answers = answers
@@ -69,6 +71,7 @@ class Look:
         self.rulings: dict[str, Truth] = {}
         self.words: dict[str, str] = {}
         self.condemning: set[str] = set()
+        self.classified: dict[str, Classified | Missing] = {}
         self.seen: dict[str, Quantity] = {}
 
 

@@ -11,7 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
-from dsl.ir import AllOf, Analysis, AnyOf, Arm, Between, Check, Compare, Condition, NotOf, Program, Statistical
+from dsl.ir import (
+    AllOf,
+    Analysis,
+    AnyOf,
+    Arm,
+    Between,
+    Check,
+    Compare,
+    Condition,
+    Judgement,
+    NotOf,
+    Program,
+    Statistical,
+)
 from interpreter.analysis.evaluate import Compiler, evidence_key
 from interpreter.analysis.evidence import Moment, Ruling, State, Test
 from interpreter.analysis.rates import no_regression, objective
@@ -58,6 +71,9 @@ def tests_in(condition: Condition) -> Iterator[Statistical]:
                 yield from tests_in(part)
         case NotOf(inner):
             yield from tests_in(inner)
+        case Judgement(groups):
+            for group in groups:
+                yield from group.tests
         case Compare() | Between():
             return
         case _:

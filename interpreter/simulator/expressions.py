@@ -21,12 +21,14 @@ from dsl.ir import (
     Const,
     Expr,
     Func,
+    Judgement,
     Measure,
     Metric,
     NotOf,
     Statistical,
 )
 from interpreter.analysis.readings import at_most, compare
+from interpreter.analysis.statistical import tests_in
 from interpreter.simulator.knobs import Knob, Setting, number
 
 Metrics = Mapping[str, Metric]
@@ -100,6 +102,9 @@ def expressions(condition: Condition) -> Iterator[Expr]:
             yield from expressions(condition.condition)
         case Statistical():
             yield from statistical_measures(condition)
+        case Judgement():
+            for test in tests_in(condition):
+                yield from statistical_measures(test)
         case _:
             assert_never(condition)
 
@@ -218,6 +223,8 @@ def holds(condition: Condition, metrics: Metrics, setting: Setting) -> bool:
             return not holds(condition.condition, metrics, setting)
         case Statistical():
             return _statistically(condition, metrics, setting)
+        case Judgement():
+            return all(_statistically(test, metrics, setting) for test in tests_in(condition))
         case _:
             assert_never(condition)
 
