@@ -215,11 +215,12 @@ def count_check(turn: Turn, tolerate: Tolerance, *, passed: bool, why: str) -> N
     if passed:
         return
     turn.event("CheckFailed", why, warning=True)
-    if _too_many(tolerate, turn.running.failed_checks, recent):
+    if too_many(tolerate, turn.running.failed_checks, recent):
         roll_back(turn, f"{allowance(tolerate)}; the last: {why}")
 
 
-def _too_many(tolerate: Tolerance, failed: int, recent: tuple[bool, ...]) -> bool:
+def too_many(tolerate: Tolerance, failed: int, recent: tuple[bool, ...]) -> bool:
+    """Whether these failed checks end the rollout: `failed` in all, `recent` the last ones (true: passed)."""
     limit = max(1, tolerate.count)
     match tolerate.mode:
         case "total":
