@@ -31,6 +31,7 @@ COMMANDS: dict[str, Row] = {
     "render": Row("rollway.render", "Print the objects that a routing is made of: Services, primary, routes.", TRY),
     "simulate": Row("rollway.simulate", "Run a policy in virtual time against a scenario.", TRY, quick=True),
     "test": Row("rollway.test", "Run the `test` blocks of policies.", TRY, quick=True),
+    "backtest": Row("rollway.backtest", "Run a policy's checks against the past of a Prometheus.", TRY),
     "run": Row("rollway.run", "Run a rollout with real processes and real traffic on this machine.", TRY),
     "submit": Row("rollway.submit", "Bring a further revision to a run on this machine.", TRY),
     "signal": Row("rollway.signal", "Approve, abort, promote, retry, pause or resume a run on this machine.", TRY),

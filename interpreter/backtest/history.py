@@ -75,6 +75,11 @@ class History:
         """How many the server was sent."""
         return self._ranges.requests
 
+    @property
+    def example(self) -> str:
+        """A query as it was sent; "none" before there was one."""
+        return self._ranges.example
+
     def answer(self, question: MetricQuestion) -> Answer:
         """What the metric was at the question's moment. Raises `HistoryError`."""
         known = self._known.get(question.key)

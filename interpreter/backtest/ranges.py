@@ -42,7 +42,8 @@ class _Piece(NamedTuple):
 
 
 class Ranges(Prometheus):
-    """Answers about the moments of a span. `requests` counts what the server was asked."""
+    """Answers about the moments of a span. `requests` counts what the server was asked, `example` is the last of
+    the queries."""
 
     def __init__(self, server: str, within: Span, step_ms: int) -> None:
         super().__init__(server)
@@ -51,6 +52,7 @@ class Ranges(Prometheus):
         self._step_ms = step_ms
         self._pieces: dict[_Piece, Points] = {}
         self.requests = 0
+        self.example = "none"
         self.problem: ProviderError | None = None
 
     async def measure(self, query: RenderedQuery) -> Measurement:
@@ -88,6 +90,7 @@ class Ranges(Prometheus):
         if tenant := query.secret.get("tenant"):
             headers = {**headers, "X-Scope-OrgID": tenant.strip()}
         self.requests += 1
+        self.example = piece.text
         answer = await self._http.ask("POST", url, query, headers=headers, content=content)
         with answer.understood():
             return points(answer.body)

@@ -47,7 +47,8 @@ class Replay(NamedTuple):
     def ended_ms(self) -> Instant:
         """When its outcome was decided, or the span ended."""
         story = self.story
-        return self.start_ms + (story.last_ms if story.ended_ms is None else story.ended_ms)
+        last_ms = min(story.last_ms, story.scenario.horizon_ms)
+        return self.start_ms + (last_ms if story.ended_ms is None else story.ended_ms)
 
 
 class _Past:
