@@ -10,8 +10,8 @@ from rollway.terminal import Stop, put
 
 if TYPE_CHECKING:
     from dsl.ir import Program
-    from interpreter.plan_chances import Chances
-    from interpreter.plan_traffic import Wanted
+    from interpreter.outlook.chances import Chances
+    from interpreter.outlook.traffic import Wanted
 
 
 def command(
@@ -83,7 +83,7 @@ def command(
 
 def _wanted(*given: str | None) -> "Wanted":
     """What the options ask for. Raises `Stop` for what makes no sense."""
-    from interpreter.plan_traffic import Unusable, wanted
+    from interpreter.outlook.traffic import Unusable, wanted
 
     try:
         return wanted(*given)
@@ -93,9 +93,9 @@ def _wanted(*given: str | None) -> "Wanted":
 
 def _chances(program: "Program", wanted: "Wanted") -> tuple[dict[str, Any], str]:
     """What the checks of a rollout promise, as data and as text."""
-    from interpreter.plan_chances import chances
-    from interpreter.plan_chances_table import data, text
-    from interpreter.plan_traffic import Unusable, traffic
+    from interpreter.outlook.chances import chances
+    from interpreter.outlook.telling import data, text
+    from interpreter.outlook.traffic import Unusable, traffic
 
     try:
         service, words = traffic(program, wanted)

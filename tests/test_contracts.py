@@ -18,6 +18,7 @@ SHELLS = {
     "driver",
     "http_client",
     "local",
+    "outlook",
     "providers",
     "simulator",
     "state_json",

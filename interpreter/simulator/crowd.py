@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from random import Random
 from typing import NamedTuple
 
-from dsl.ir import Arm
 from interpreter.routing import HOME
 from interpreter.simulator.draws import buckets, count
 from interpreter.simulator.telemetry import PROBES, shares
@@ -50,11 +49,13 @@ Sources = Mapping[str, Source]
 
 
 class Traffic(NamedTuple):
-    """What the arms are like. `load` is the service's requests a second. A baseline is like the primary."""
+    """What the arms are like. `load` is the service's requests a second. With `baseline` a fresh copy of the primary,
+    which is like it, gets as much as the canary out of the primary's part."""
 
     load: float
     healthy: Sources
     canary: Sources
+    baseline: bool = False
 
 
 class _Piece:
@@ -77,13 +78,13 @@ class Crowd:
         self._chance = chance
         self._pieces: list[_Piece] = []
         self._past: dict[str, list[float]] = {}
-        self._shared = _rates(HOME, traffic.load)
+        self._shared = _shared(HOME, traffic)
         self.now = 0
         self.to_canary = 0.0
 
     def route(self, routing: Routing) -> None:
         """From now on requests are split like this."""
-        self._shared = _rates(routing, self._traffic.load)
+        self._shared = _shared(routing, self._traffic)
 
     def go_on(self, until: int, cuts: tuple[int, ...] = ()) -> None:
         """Time passes. `cuts` say how long before `until` windows will begin, the longest first."""
@@ -151,10 +152,14 @@ class Crowd:
         return [count(every * share, self._chance) for share in source.shares]
 
 
-def _rates(routing: Routing, load: float) -> Mapping[str, float]:
+def _shared(routing: Routing, traffic: Traffic) -> Mapping[str, float]:
     """The share of all requests that each arm gets. A canary without traffic of its own is under a load test."""
     shared = {arm.value: share for arm, share in shares(routing).items()}
-    for arm in (Arm.CANARY.value, Arm.BASELINE.value):
+    if traffic.baseline and routing.weight > 0:
+        # As `interpreter.traffic.provider` has it: no more than the primary keeps.
+        shared["baseline"] = min(routing.weight, (100 - routing.weight) / 2) / 100
+        shared["primary"] -= shared["baseline"]
+    for arm in ("canary", "baseline"):
         if shared[arm] <= 0:
-            shared[arm] = PROBES / load
+            shared[arm] = PROBES / traffic.load
     return shared

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from dsl.ir import Program
 from interpreter.analysis import show
 from interpreter.durations import duration, milliseconds
-from interpreter.plan_chances import Expected, Service, service
+from interpreter.outlook.chances import Expected, Service, service
 
 USUAL_MEDIAN = 0.1
 USUAL_SPREAD = 3.2
@@ -144,7 +144,7 @@ def traffic(program: Program, ask: Wanted) -> tuple[Service, str]:
             f"{show.seconds(expected.median)} (median), {show.seconds(expected.slow)} (p99){ask.assumed}"
         )
     else:
-        from interpreter.plan_asking import seen  # noqa: PLC0415 - loads clients
+        from interpreter.outlook.asking import seen  # noqa: PLC0415 - loads clients
 
         found = seen(program, ask.prometheus or "", ask.window_ms)
         words = f"{_a_second(found.load)}, as the primary had in the last {duration(ask.window_ms)}"

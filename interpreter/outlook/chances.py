@@ -264,7 +264,9 @@ class _Maker(NamedTuple):
     def _made(self, way: Course, name: str, canary: Sources, number: int) -> list[Run]:
         """So many rollouts; fewer, but not too few, where they take much longer than planned."""
         primary = {**self.levels[Arm.PRIMARY], **self.expected.healthy}
-        traffic = Traffic(self.expected.load, primary, {**self.levels[Arm.CANARY], **canary})
+        traffic = Traffic(
+            self.expected.load, primary, {**self.levels[Arm.CANARY], **canary}, baseline=self.program.baseline
+        )
         made: list[Run] = []
         spent, enough = 0, 1.3 * number * max(1, planned_looks(self.program))
         for run in runs(way, traffic, number, f"{self.seed} {name}"):

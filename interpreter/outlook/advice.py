@@ -17,7 +17,7 @@ from interpreter.analysis import show
 from interpreter.analysis.leaves import ENOUGH_REQUESTS
 from interpreter.analysis.sequential import objective_evidence
 from interpreter.durations import duration
-from interpreter.plan_chances import PATIENT_LOOKS, Chances, CheckChances, Service, leaves, words
+from interpreter.outlook.chances import PATIENT_LOOKS, Chances, CheckChances, Service, leaves, words
 from interpreter.simulator.crowd import Latencies, Requests
 from interpreter.simulator.expressions import constants, expressions
 from interpreter.simulator.telemetry import MATCHING, PROBES

@@ -11,8 +11,8 @@ import time
 from itertools import pairwise
 
 from dsl.ir import Program
-from interpreter.plan_chances import SLOWER, Service, counted
-from interpreter.plan_traffic import Unusable
+from interpreter.outlook.chances import SLOWER, Service, counted
+from interpreter.outlook.traffic import Unusable
 from interpreter.providers.metrics import Metrics
 from interpreter.providers.registry import Providers
 from interpreter.simulator.crowd import Latencies, Requests, Source

@@ -7,8 +7,8 @@ from typing import Any
 
 from interpreter.analysis import show
 from interpreter.durations import duration
-from interpreter.plan_advice import advice, percent
-from interpreter.plan_chances import Chances, Moment, Noticing, Prospect, Share, words
+from interpreter.outlook.advice import advice, percent
+from interpreter.outlook.chances import Chances, Moment, Noticing, Prospect, Share, words
 
 _HEAD = (
     "check",
