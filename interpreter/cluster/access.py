@@ -56,6 +56,7 @@ def rules(providers: Iterable[str], *, flagger: bool) -> tuple[Rule, ...]:
     return (
         *_OURS,
         Rule("apps", ("deployments", "daemonsets", "statefulsets"), make, "to scale targets, and to keep primaries"),
+        Rule("apps", ("deployments", "statefulsets"), ("delete",), "to remove baselines, whose Services go with them"),
         Rule(CORE, ("services",), make, "to lead traffic to primary and canary"),
         Rule(CORE, ("configmaps", "secrets"), make, "to track what pods are made of, and to copy it for primaries"),
         Rule(CORE, ("pods",), ("list",), "to say why a workload is not ready"),

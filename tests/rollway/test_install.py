@@ -118,9 +118,13 @@ def test_without_flagger_nothing_is_overwritten() -> None:
 
 def test_secrets_are_never_deleted() -> None:
     for rule in rules(ROUTES, flagger=True):
-        assert "delete" not in rule.verbs or not {"secrets", "configmaps", "services", "deployments"} & {
-            *rule.resources
-        }
+        assert "delete" not in rule.verbs or not {"secrets", "configmaps", "services", "daemonsets"} & {*rule.resources}
+
+
+def test_workloads_are_deleted_for_baselines_alone() -> None:
+    (found,) = [rule for rule in rules(ROUTES, flagger=True) if rule.group == "apps" and "delete" in rule.verbs]
+    assert found.verbs == ("delete",)
+    assert "baseline" in found.why
 
 
 def test_the_lease_is_the_one_that_the_controller_asks_for(capsys: pytest.CaptureFixture[str]) -> None:
