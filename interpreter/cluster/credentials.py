@@ -1,21 +1,30 @@
-"""Credentials from Secrets, as headers of a request.
+"""Credentials for webhooks, gates, metric servers and channels, from Secrets.
 
-A Secret is fetched when it is needed and kept for a minute, so that a rotated one is soon in use and a busy rollout
-does not ask for it at each check. It is read by name, in the rollout's own namespace; the values go nowhere but into
-the request.
+A Secret is watched from when it is first needed until some minutes after it was last, so that a rotated credential is
+used with the next request, and a check costs no request for its credential. A rollout at rest needs none, and nothing
+is asked for it. Where a Secret may not be watched, or too many are, it is read, and kept for a minute.
+
+A server may refuse a credential before the watch has brought the new one: `fresh` reads the Secret there and then.
+Nothing here is put into an object, a message or a log; what a Secret holds lives in memory and in the request.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import time
 from collections.abc import Callable, Mapping
 
 from interpreter.cluster.api import Api, ApiError
+from interpreter.cluster.watched_secret import Encoded, WatchedSecret
 from interpreter.objects import Ref
 
 KEPT_S = 60.0
+"""How long a Secret that cannot be watched is kept."""
+IDLE_S = 300.0
+"""How long after it was last needed a Secret is watched."""
+MOST_WATCHED = 256
 
 
 class CredentialTrouble(Exception):
@@ -25,25 +34,43 @@ class CredentialTrouble(Exception):
 class Credentials:
     """Secrets by name, for all rollouts of a controller."""
 
-    def __init__(self, api: Api, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, api: Api, *, clock: Callable[[], float] = time.monotonic, idle: float = IDLE_S) -> None:
         self._api = api
         self._clock = clock
-        self._kept: dict[tuple[str, str], tuple[float, dict[str, str]]] = {}
+        self._idle = idle
+        self._kept: dict[tuple[str, str], tuple[float, Encoded | None]] = {}
+        self._watched: dict[tuple[str, str], WatchedSecret] = {}
+        self._ends: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+
+    @property
+    def watched(self) -> int:
+        """How many Secrets are watched now."""
+        return len(self._watched)
 
     async def data(self, namespace: str, name: str) -> Mapping[str, str]:
         """What a Secret holds, as text. Raises `CredentialTrouble`."""
-        kept = self._kept.get((namespace, name))
+        key = (namespace, name)
+        watched = self._watch(key)
+        if watched is not None:
+            await watched.settled.wait()
+            if watched.live:
+                self._kept[key] = (self._clock(), watched.data)
+                return _decoded(key, watched.data)
+        kept = self._kept.get(key)
         if kept is not None and self._clock() - kept[0] < KEPT_S:
-            return kept[1]
+            return _decoded(key, kept[1])
+        return await self.fresh(namespace, name)
+
+    async def fresh(self, namespace: str, name: str) -> Mapping[str, str]:
+        """The same, read now. Raises `CredentialTrouble`."""
         try:
             secret = await self._api.get(Ref("v1", "Secret", namespace, name))
         except ApiError as error:
             raise CredentialTrouble(f"the Secret `{namespace}/{name}` cannot be read: {error}") from error
-        if secret is None:
-            raise CredentialTrouble(f"there is no Secret `{namespace}/{name}`")
-        data = {key: _text(namespace, name, key, value) for key, value in (secret.get("data") or {}).items()}
-        self._kept[namespace, name] = (self._clock(), data)
-        return data
+        encoded = None if secret is None else dict(secret.get("data") or {})
+        self._kept[namespace, name] = (self._clock(), encoded)
+        return _decoded((namespace, name), encoded)
 
     async def headers(self, namespace: str, name: str) -> dict[str, str]:
         """An `Authorization` header, from `token` or from `username` and `password`. Raises `CredentialTrouble`."""
@@ -57,9 +84,42 @@ class Credentials:
         needed = "it must have `token`, or `username` and `password`"
         raise CredentialTrouble(f"the Secret `{namespace}/{name}` has {keys}: {needed}")
 
+    async def aclose(self) -> None:
+        """End every watch, and forget what was read."""
+        for key in tuple(self._watched):
+            self._let_go(key)
+        await asyncio.gather(*self._ending)
 
-def _text(namespace: str, name: str, key: str, value: str) -> str:
+    def _watch(self, key: tuple[str, str]) -> WatchedSecret | None:
+        """The watch of a Secret, begun now or before; it lasts from now on. None if there are too many."""
+        watched = self._watched.get(key)
+        if watched is None:
+            if len(self._watched) >= MOST_WATCHED:
+                return None
+            watched = self._watched[key] = WatchedSecret(self._api, *key)
+            watched.start()
+        if key in self._ends:
+            self._ends[key].cancel()
+        self._ends[key] = asyncio.get_running_loop().call_later(self._idle, self._let_go, key)
+        return watched
+
+    def _let_go(self, key: tuple[str, str]) -> None:
+        self._ends.pop(key).cancel()
+        self._kept.pop(key, None)
+        ending = asyncio.create_task(self._watched.pop(key).aclose())
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+
+
+def _decoded(key: tuple[str, str], encoded: Encoded | None) -> dict[str, str]:
+    """As text. Raises `CredentialTrouble`."""
+    if encoded is None:
+        raise CredentialTrouble(f"there is no Secret `{'/'.join(key)}`")
+    return {name: _text(key, name, value) for name, value in encoded.items()}
+
+
+def _text(key: tuple[str, str], name: str, value: str) -> str:
     try:
         return base64.b64decode(value, validate=True).decode()
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise CredentialTrouble(f"`{key}` of the Secret `{namespace}/{name}` is not text") from error
+        raise CredentialTrouble(f"`{name}` of the Secret `{'/'.join(key)}` is not text") from error

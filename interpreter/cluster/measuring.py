@@ -1,13 +1,14 @@
 """Answers to questions about metrics: templates looked up, credentials added, the provider asked.
 
 A metric may be defined by a `MetricTemplate` object, ours or Flagger's; its server, query and Secret then stand there.
-A template's Secret is one of the template's own namespace.
+A template's Secret is one of the template's own namespace. A server that refuses a credential is asked once more if the
+Secret has another one by now: no check is lost to a rotation.
 """
 
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import replace
 from functools import partial
 from typing import cast
@@ -29,6 +30,8 @@ from interpreter.providers.sharing import Sharing
 from interpreter.state import Answer, MetricQuestion
 
 KIND = "MetricTemplate"
+ReadSecret = Callable[[str, str], Awaitable[Mapping[str, str]]]
+"""What a Secret holds, by its namespace and name. Raises `CredentialTrouble`."""
 API_VERSIONS = (names.API_VERSION, names.FLAGGER_API_VERSION)
 
 
@@ -49,14 +52,16 @@ class Measuring:
         """Never raises for what a server does."""
 
         async def resolve(metric: Metric) -> Resolved:
-            if metric.template is None:
-                return await self._with_secret(Resolved(metric), program.namespace)
-            return await self._with_secret(self._from_template(metric), metric.template.partition("/")[0])
+            return await self._resolved(program, metric, self._credentials.data)
+
+        async def renew(metric: Metric, refused: Resolved) -> Resolved | None:
+            renewed = await self._resolved(program, metric, self._credentials.fresh)
+            return None if renewed.secret == refused.secret else renewed
 
         asked = replace(question, at_ms=self._clock.on_the_wall(question.at_ms))
         job: dict[str, Provider] = {Job.name: Job(partial(self._jobs.run, Check(owner, question)))}
         providers = ChainMap(job, cast("MutableMapping[str, Provider]", self._providers))  # none is written
-        return await Metrics(program, providers, resolve=resolve, sharing=self._sharing).answer(asked)
+        return await Metrics(program, providers, resolve=resolve, renew=renew, sharing=self._sharing).answer(asked)
 
     def withdraw(self, owner: Owner, question: MetricQuestion) -> None:
         """Nobody waits for the answer any more."""
@@ -65,6 +70,11 @@ class Measuring:
     async def close(self) -> None:
         await self._jobs.close()
         await self._providers.close()
+
+    async def _resolved(self, program: Program, metric: Metric, read: ReadSecret) -> Resolved:
+        if metric.template is None:
+            return await _with_secret(Resolved(metric), program.namespace, read)
+        return await _with_secret(self._from_template(metric), metric.template.partition("/")[0], read)
 
     def _from_template(self, metric: Metric) -> Resolved:
         namespace, _, name = (metric.template or "").partition("/")
@@ -88,11 +98,12 @@ class Measuring:
         )
         return Resolved(plain, region=template.region)
 
-    async def _with_secret(self, found: Resolved, namespace: str) -> Resolved:
-        if found.metric.secret is None:
-            return found
-        try:
-            data = await self._credentials.data(namespace, found.metric.secret)
-        except CredentialTrouble as trouble:
-            raise ProviderError(Trouble.AUTH, str(trouble)) from trouble
-        return Resolved(replace(found.metric, secret=None), data, found.region)
+
+async def _with_secret(found: Resolved, namespace: str, read: ReadSecret) -> Resolved:
+    if found.metric.secret is None:
+        return found
+    try:
+        data = await read(namespace, found.metric.secret)
+    except CredentialTrouble as trouble:
+        raise ProviderError(Trouble.AUTH, str(trouble)) from trouble
+    return Resolved(replace(found.metric, secret=None), data, found.region)

@@ -76,7 +76,7 @@ class Term:
         self._caches = Caches(api, api.discovery, namespace, on_wake=self._queue.add)
         self._caller = Caller()
         self._recorder = Recorder(api, identity)
-        credentials = Credentials(api)
+        self._credentials = credentials = Credentials(api)
         ask = asking(api)
         settings: dict[str, dict[str, Any]] = {
             "prometheus": {"server": metrics_server},
@@ -128,6 +128,7 @@ class Term:
         await self._recorder.aclose()
         await self._measuring.close()
         await self._caller.close()
+        await self._credentials.aclose()
         await self._caches.aclose()
 
     # --- what there is ------------------------------------------------------------------------------------------

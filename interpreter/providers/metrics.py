@@ -42,8 +42,9 @@ class Resolved(NamedTuple):
 
 class Metrics:
     """Answers questions about the metrics of one Program. `resolve` finds what a metric only names: a template, a
-    Secret; it may raise `ProviderError`. Without it, metrics that name such things cannot be asked. `sharing` is that
-    of all who ask the same servers."""
+    Secret; it may raise `ProviderError`. Without it, metrics that name such things cannot be asked. `renew` is asked
+    when a server refused a credential: the same with the Secret read anew, None if nothing has changed. `sharing` is
+    that of all who ask the same servers."""
 
     def __init__(
         self,
@@ -52,12 +53,14 @@ class Metrics:
         *,
         timeout: float = 10.0,
         resolve: Callable[[Metric], Awaitable[Resolved]] | None = None,
+        renew: Callable[[Metric, Resolved], Awaitable[Resolved | None]] | None = None,
         sharing: Sharing | None = None,
     ) -> None:
         self._program = program
         self._providers = providers
         self._timeout = timeout
         self._resolve = resolve
+        self._renew = renew
         self._sharing = sharing or Sharing()
 
     async def answer(self, question: MetricQuestion) -> Answer:
@@ -74,6 +77,17 @@ class Metrics:
 
     async def _measured(self, metric: Metric, question: MetricQuestion) -> Answer:
         found = Resolved(metric) if self._resolve is None else await self._resolve(metric)
+        try:
+            return await self._measured_as(found, question)
+        except ProviderError as error:
+            if error.trouble is not Trouble.AUTH or self._renew is None or not found.secret:
+                raise
+            renewed = await self._renew(metric, found)
+            if renewed is None:
+                raise
+        return await self._measured_as(renewed, question)
+
+    async def _measured_as(self, found: Resolved, question: MetricQuestion) -> Answer:
         metric = found.metric
         if metric.secret is not None:
             raise ProviderError(Trouble.AUTH, f"it needs the secret `{metric.secret}`, which is not to be had here")
