@@ -1,4 +1,6 @@
 """Amazon CloudWatch, by botocore in threads of its own: credentials, signatures and the wire format are the library's.
+What it would send goes through `http.py`, as all else does: its own client waits for each piece of an answer alone, and
+reads without an end.
 
 The query is Flagger's: a JSON array of `MetricDataQuery`, whose names are read in any case, as Go reads them. Of the
 queries that return data the first one counts, by the array's order (set `ReturnData` to false on what an expression
@@ -12,14 +14,18 @@ API reference, `GetMetricData`.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from threading import Lock
 from typing import Any, NamedTuple
 
 from interpreter.providers import amazon
+from interpreter.providers.http import Answer, Http, refusal, words
+from interpreter.providers.numbers import number
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble
 from interpreter.providers.threads import Threads
 
@@ -27,6 +33,8 @@ WINDOWS = 10
 MOST_PAGES = 10
 MOST_QUERIES = 500
 MOST_CLIENTS = 32
+LIMIT_S = 8.0
+"""For all pages; a thread is given up by whoever waits for it, and is to come free."""
 _NAMES = {
     name.lower(): name
     for name in (
@@ -34,6 +42,7 @@ _NAMES = {
         "Period", "Stat", "Unit", "ReturnData", "AccountId",
     )
 }  # fmt: skip
+_ANY = frozenset((200, *range(400, 600)))
 _AUTH = ("AccessDenied", "UnrecognizedClient", "InvalidClientToken", "ExpiredToken", "Signature", "NotAuthorized")
 _TRANSIENT = ("Throttl", "InternalService", "InternalFailure", "ServiceUnavailable", "LimitExceeded", "RequestTimeout")
 
@@ -46,12 +55,15 @@ class CloudWatch:
     def __init__(self) -> None:
         self._threads = Threads("cloudwatch")
         self._clients = _Clients()
+        self._http = Http()
 
     async def measure(self, query: RenderedQuery) -> Measurement:
         queries = read(query.text)
-        return await self._threads.run(lambda: _ask(self._clients, queries, query))
+        wire = _Wire(self._http, query)
+        return await self._threads.run(lambda: _ask(self._clients, queries, query, wire))
 
     async def close(self) -> None:
+        await self._http.close()
         self._threads.close()
         self._clients.close()
 
@@ -98,7 +110,73 @@ def _period(one: Mapping[str, Any]) -> int:
     return period if isinstance(period, int) and period > 0 else 60
 
 
-def _ask(clients: _Clients, queries: list[dict[str, Any]], query: RenderedQuery) -> Measurement:
+class _Wire:
+    """How botocore's requests of one measurement are sent, from a thread: on the loop that made this."""
+
+    def __init__(self, http: Http, query: RenderedQuery) -> None:
+        self._http = http
+        self._query = query._replace(headers={})
+        self._loop = asyncio.get_running_loop()
+        self._end = time.monotonic() + LIMIT_S
+
+    def send(self, request: Any) -> Any:
+        """botocore's answer to botocore's request. Blocks. Raises `ProviderError`."""
+        headers = {
+            name: value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()
+        }
+        asking = self._http.ask(
+            request.method, request.url, self._query, headers=headers, content=_bytes(request.body), fine=_ANY
+        )
+        asked = asyncio.run_coroutine_threadsafe(asking, self._loop)
+        try:
+            answer = asked.result(max(0.0, self._end - time.monotonic()))
+        except TimeoutError as error:
+            asked.cancel()
+            raise ProviderError(Trouble.TRANSIENT, f"CloudWatch gave no answer within {LIMIT_S:g}s") from error
+        _readable(answer)
+        return amazon.library().awsrequest.AWSResponse(request.url, answer.status, answer.headers, _Body(answer.body))
+
+
+class _Body:
+    """What botocore reads an answer from."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self) -> Iterable[bytes]:
+        return (self._body,)
+
+
+def _bytes(body: Any) -> bytes:
+    return body.encode() if isinstance(body, str) else bytes(body or b"")
+
+
+def _readable(answer: Answer) -> None:
+    """botocore takes every answer for an object of the right kind. Raises `ProviderError` for any other."""
+    with answer.understood():
+        if answer.status == 200:
+            if not isinstance(answer.json(), dict):
+                raise ProviderError(
+                    Trouble.BAD_QUERY, f"{answer.server} does not answer as CloudWatch: check its address"
+                )
+            return
+        try:
+            readable = isinstance(answer.json(), dict)
+        except ProviderError:
+            readable = False
+        if not readable:
+            raise refusal(answer.server, answer.status, words(answer.body, answer.secrets), answer.headers)
+
+
+_sending = threading.local()
+
+
+def _send(request: Any, **_: Any) -> Any:
+    """For botocore, instead of sending by itself."""
+    return _sending.wire.send(request)
+
+
+def _ask(clients: _Clients, queries: list[dict[str, Any]], query: RenderedQuery, wire: _Wire) -> Measurement:
     """All pages. Blocks."""
     exceptions = amazon.library().exceptions
     within = span(queries, query)
@@ -111,6 +189,7 @@ def _ask(clients: _Clients, queries: list[dict[str, Any]], query: RenderedQuery)
     pages: list[Mapping[str, Any]] = []
     try:
         client = clients.get(query)
+        _sending.wire = wire
         while len(pages) < MOST_PAGES:
             pages.append(client.get_metric_data(**asked))
             if not pages[-1].get("NextToken"):
@@ -133,7 +212,7 @@ class _Clients:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[object, ...], Any] = OrderedDict()
-        self._lock = Lock()
+        self._lock = threading.Lock()
 
     def get(self, query: RenderedQuery) -> Any:
         """Raises `ProviderError`."""
@@ -144,13 +223,13 @@ class _Clients:
             given |= amazon.keys(query.secret)
         elif query.server and not amazon.is_amazons(query.server):
             raise ProviderError(Trouble.AUTH, "an address that is not Amazon's needs keys of its own, in the Secret")
-        if query.insecure_skip_verify:
-            given["verify"] = False
         name = tuple(sorted(given.items()))
         with self._lock:
             if name not in self._kept:
                 config = amazon.library().config.Config(**amazon.LIMITS)
-                self._kept[name] = amazon.session().create_client("cloudwatch", config=config, **given)
+                made = amazon.session().create_client("cloudwatch", config=config, **given)
+                made.meta.events.register("before-send.cloudwatch", _send)
+                self._kept[name] = made
             self._kept.move_to_end(name)
             if len(self._kept) > MOST_CLIENTS:
                 self._kept.popitem(last=False)[1].close()
@@ -190,8 +269,9 @@ def together(queries: Sequence[Mapping[str, Any]], pages: Sequence[Mapping[str, 
         label = str(result.get("Label", ""))
         last[label] = result
         for moment, value in zip(result.get("Timestamps", ()), result.get("Values", ()), strict=False):
-            if label not in newest or moment > newest[label][0]:
-                newest[label] = (moment, float(value))
+            found = number(value, "a value")
+            if found is not None and (label not in newest or moment > newest[label][0]):
+                newest[label] = (moment, found)
     for result in last.values():
         _whole(result)
     warnings = tuple(

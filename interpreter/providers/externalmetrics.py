@@ -67,7 +67,8 @@ class ExternalMetrics:
         url = f"{query.server.rstrip('/')}{metric.path}"
         headers = authorization(query.secret)
         answer = await self._http.ask("GET", url, query, headers=headers, params=metric.query)
-        return answer.json()
+        with answer.understood():
+            return answer.json()
 
 
 def read(text: str) -> Metric:
@@ -86,12 +87,13 @@ def parse(answer: Any) -> Measurement:
     """The items of an `ExternalMetricValueList`. Raises `ProviderError`."""
     try:
         return Measurement(tuple(_sample(item) for item in answer["items"] or ()))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ProviderError(Trouble.BAD_QUERY, "the answer is no list of external metrics") from error
 
 
 def _sample(item: Mapping[str, Any]) -> Sample:
-    value = quantity(item["value"])
+    text = item["value"]
+    value = quantity(text) if isinstance(text, str) and text.isascii() else None
     if value is None:
         raise ProviderError(Trouble.BAD_QUERY, "the value of an external metric is no quantity")
     return Sample(dict(item.get("metricLabels") or {}), float(value))

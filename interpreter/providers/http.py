@@ -29,7 +29,7 @@ from interpreter.providers import answer_json
 from interpreter.providers.provider import ProviderError, RenderedQuery, Trouble, hidden, safe_host
 from interpreter.providers.tls import Material, context, material
 
-MOST_READ = 4 * 1024 * 1024
+MOST_READ = 2 * 1024 * 1024
 SHOWN = 300
 """Characters that are shown of what a server says. It is cut after it is masked: half a secret is not found."""
 MOST_CLIENTS = 32
@@ -40,12 +40,13 @@ _MOMENT = 1_000_000_000  # in 2001: as so many seconds from now it is no wait th
 
 
 class Answer(NamedTuple):
-    """What a server answered with 200."""
+    """What a server answered, with 200 or another status that was fine."""
 
     body: bytes
     headers: httpx.Headers
     server: str
     secrets: frozenset[str] = frozenset()
+    status: int = 200
 
     def json(self) -> Any:
         """The body as JSON. Raises `ProviderError` for a page of HTML and the like."""
@@ -113,7 +114,7 @@ class Http:
             if answer.is_redirect:
                 said = f"it points to {mask(safe_host(answer.headers['Location']), secrets)}, and is not followed there"
             raise refusal(where, answer.status_code, said, answer.headers)
-        return Answer(text, answer.headers, where, secrets)
+        return Answer(text, answer.headers, where, secrets, answer.status_code)
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import quote
 
 from interpreter.providers.http import Http, authorization
+from interpreter.providers.numbers import number
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble
 from interpreter.state import Instant
 
@@ -130,4 +131,4 @@ def _score(found: dict[str, Any], status: str) -> float:
     if judged.get("score") is None:
         why = f"the analysis ended ({status or 'no status'}) without a score: {str(found.get('exception', ''))[:200]}"
         raise ProviderError(Trouble.BAD_QUERY, why)
-    return float(judged["score"])
+    return float(number(judged["score"], "the score") or 0.0)

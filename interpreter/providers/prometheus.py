@@ -109,6 +109,6 @@ def _sample(row: Any) -> Sample:
 def _number(pair: Any) -> float:
     """Prometheus writes its numbers as texts, and the moment beside them. Raises `ValueError` for anything else."""
     _, text = pair
-    if not isinstance(text, str) or "_" in text:
+    if not isinstance(text, str) or "_" in text or not text.isascii():
         raise ValueError(text)
     return float(text)

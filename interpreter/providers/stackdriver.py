@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from interpreter.providers import google, prometheus
 from interpreter.providers.http import Http
+from interpreter.providers.numbers import number
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble
 
 SERVER = "https://monitoring.googleapis.com"
@@ -97,8 +98,8 @@ def _label(value: Mapping[str, Any]) -> str:
 def _number(value: Mapping[str, Any]) -> float | None:
     """A `TypedValue`; none is null. JSON has 64-bit integers as texts."""
     match dict(value):
-        case {"doubleValue": number} | {"int64Value": number}:
-            return float(number)
+        case {"doubleValue": found} | {"int64Value": found}:
+            return number(found, "a point")
         case {"boolValue": truth}:
             return float(truth)
         case empty if not empty:
