@@ -108,7 +108,7 @@ def _chart(graph: Graph, shown: Span, marks: Sequence[Mark]) -> Markup:
         Line(curve.name, tuple((at_ms / 1000, value) for at_ms, value in curve.points)) for curve in graph.curves
     )
     limits = tuple(Threshold(value, words) for value, words in graph.limits)
-    return Markup(draw(Chart(graph.title, _said(graph, unit), x, y, lines, limits, tuple(marks), height=260)))  # noqa: S704
+    return Markup(draw(Chart(graph.title, _said(graph, unit), x, y, lines, limits, tuple(marks), 920, 260)))  # noqa: S704
 
 
 def _said(graph: Graph, unit: str) -> str:
@@ -137,7 +137,8 @@ def _weights(replay: Replay, shown: Span, marks: Sequence[Mark]) -> Markup:
         (Line("weight", points, step=True),),
         (),
         tuple(marks),
-        height=180,
+        920,
+        180,
     )
     return Markup(draw(chart))  # noqa: S704 - the chart has escaped its words
 

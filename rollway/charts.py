@@ -34,7 +34,7 @@ Point = tuple[float, float | None]
 PLAIN = Axis()
 
 _DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2", "1 2")
-_CHARACTER = 6.3  # the mean width of a letter at 11 px, for what must be kept apart
+_CHARACTER = 6.6  # the mean width of a letter at 11 px, for what must be kept apart
 _ROW = 15.0
 _STYLE = """
 .rw-chart{--rw-text:#1f2328;--rw-soft:#59636e;--rw-grid:#e3e6ea;--rw-warn:#b3261e;
@@ -170,10 +170,10 @@ def _box(chart: Chart, top: float) -> _Box:
     ys = [v for one in chart.series for p in one.points for v in p[1:] if v is not None]
     ys += [threshold.value for threshold in chart.thresholds]
     bottom = chart.height - (36.0 if chart.x.label else 20.0)
-    top += _ROW if chart.y.label else 4.0
+    top += _ROW + 6 if chart.y.label else 6.0
     up = scale(chart.y, ys, max(2, int((bottom - top) / 36)))
-    left = 10 + _CHARACTER * max((len(up.written(tick)) for tick in up.ticks), default=1)
-    right = chart.width - 14.0
+    left = 12 + _CHARACTER * max((len(up.written(tick)) for tick in up.ticks), default=1)
+    right = chart.width - 20.0
     return _Box(left, top, right, bottom, scale(chart.x, xs, int((right - left) / 80)), up)
 
 
@@ -211,7 +211,7 @@ def _grid(chart: Chart, box: _Box) -> list[str]:
         drawn.append(f'<path class="rw-grid" d="M{x:.1f} {box.bottom:.1f}v4"/>')
         drawn.append(_text(box.x.written(tick), x, box.bottom + 16, "middle"))
     if chart.y.label:
-        drawn.append(_text(chart.y.label, 0, box.top - 6, "start"))
+        drawn.append(_text(chart.y.label, 0, box.top - 12, "start"))
     if chart.x.label:
         words = f"{chart.x.label} (UTC)" if chart.x.kind == "time" else chart.x.label
         drawn.append(_text(words, box.right, box.bottom + 31, "end"))
@@ -277,7 +277,7 @@ def _mark_rows(chart: Chart) -> tuple[list[_Placed], float]:
     placed: list[_Placed] = []
     for mark in sorted((m for m in chart.marks if _within(m, across)), key=lambda m: (m.at, m.label)):
         width = _CHARACTER * len(mark.label) + 12
-        x = across.place(mark.at) * (chart.width - 60) + 46
+        x = across.place(mark.at) * (chart.width - 70) + 50
         start = x if x + width <= chart.width else x - width
         row = next((i for i, end in enumerate(ends) if end <= start), len(ends))
         ends[row:] = [start + width] if row == len(ends) else [start + width, *ends[row + 1 :]]
@@ -291,7 +291,7 @@ def _within(mark: Mark, across: Scale) -> bool:
 
 def _marks(placed: list[_Placed], box: _Box, chart: Chart) -> list[str]:
     drawn: list[str] = []
-    base = box.top - (_ROW if chart.y.label else 4.0) - 6
+    base = box.top - (_ROW + 6 if chart.y.label else 6.0) - 4
     for mark, row in placed:
         x, y = box.across(mark.at), base - _ROW * row
         drawn.append(f'<path class="rw-mark" d="M{x:.1f} {y - 9:.1f}V{box.bottom:.1f}"/>')

@@ -8,7 +8,7 @@ rollout to a little behind its end, so that one sees what it came from and what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import exp
 from typing import NamedTuple
 
@@ -68,24 +68,33 @@ class Graph(NamedTuple):
 def graphs(program: Program, replay: Replay, within: Span, step_ms: int, ask: Ask) -> tuple[Graph, ...]:
     """All of them, each once. `ask` is for moments at which no check was made. Raises what `ask` raises."""
     moments = _moments(replay, within, step_ms)
-    found: dict[str, Graph] = {}
-    for analysis in program.analyses.values():
-        for check in analysis.checks:
-            if isinstance(check, Check):
-                for graph in _of_check(program, analysis, check, replay, moments, ask):
-                    found.setdefault(graph.title, graph)
+    return _each_once(
+        graph
+        for analysis in program.analyses.values()
+        for check in analysis.checks
+        if isinstance(check, Check)
+        for graph in _of_check(program, analysis, check, replay, moments, ask)
+    )
+
+
+def _each_once(graphs: Iterable[Graph]) -> tuple[Graph, ...]:
+    """Two checks of the same values are one graph, with the limits of both."""
+    found: dict[tuple[Curve, ...], Graph] = {}
+    for graph in graphs:
+        same = found.get(graph.curves)
+        limits = dict.fromkeys((*(same.limits if same else ()), *graph.limits))
+        found[graph.curves] = (same or graph)._replace(limits=tuple(limits))
     return tuple(found.values())
 
 
 def overview(program: Program, within: Span, step_ms: int, ask: Ask) -> tuple[Graph, ...]:
     """What the checks judge, of the primary alone, over the whole span. Raises what `ask` raises."""
     moments = range(within.from_ms, within.to_ms + 1, (-(-within.length_ms // (step_ms * POINTS)) or 1) * step_ms)
-    found: dict[str, Graph] = {}
-    for title, unit, expr, limits in _subjects(program):
-        if title not in found:
-            points = _values(program, expr, Scope(Arm.PRIMARY, None), moments, ask)
-            found[title] = Graph(title, unit, (Curve("primary", points),), limits)
-    return tuple(found.values())
+    primary = Scope(Arm.PRIMARY, None)
+    return _each_once(
+        Graph(title, unit, (Curve("primary", _values(program, expr, primary, moments, ask)),), limits)
+        for title, unit, expr, limits in _subjects(program)
+    )
 
 
 def _subjects(program: Program) -> Iterator[tuple[str, Unit, Expr, tuple[tuple[float, str], ...]]]:
@@ -158,7 +167,8 @@ def _judged(program: Program, about: Expr, test: Statistical, moments: Sequence[
     objective = test.params.get("objective")
     limits = () if objective is None else ((1 - objective, f"objective {objective:.6g}"),)
     name = label(about) if isinstance(about, Measure) else test.metric
-    return Graph(name, unit_of(program, about), tuple(_arms(program, about, moments, ask)), limits)
+    title = f"{name}, for {test.test}"
+    return Graph(title, unit_of(program, about), tuple(_arms(program, about, moments, ask)), limits)
 
 
 def _about(program: Program, test: Statistical) -> Expr:
