@@ -8,7 +8,7 @@ nothing, a lower mark above the higher one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from dsl import ir, syntax
@@ -43,7 +43,7 @@ def judgement_of(item: syntax.Judgement, frame: Frame) -> ir.Judgement | None:
     if len(frame.findings.all) > errors:
         frame.bench.spoilt = True
     elif all(isinstance(one, syntax.Setting) for one in item.items):
-        _empty("this judgement scores nothing", _head(item.span), frame)
+        _empty("this judgement scores nothing", item.span, frame)
     elif groups:
         _named_twice(groups, frame)
         _muted(groups, item, frame)
@@ -74,24 +74,29 @@ def _marks(item: syntax.Judgement, frame: Frame) -> tuple[float, float]:
     marginal = _mark(written.get("marginal"), MARGINAL, frame)
     if passing is None or marginal is None or marginal <= passing:
         return passing or PASS, marginal or 0.0
-    here = written.get("marginal") or written["pass"]
-    other = written["pass"] if here is not written["pass"] and "pass" in written else None
+    here, *others = (written[name] for name in ("marginal", "pass") if name in written)
     frame.findings.error(
         "RW311",
-        f"`marginal` is {number_text(marginal)}, above `pass`, which is {number_text(passing)}",
+        f"`marginal` is {number_text(marginal)}{_unsaid('marginal', written)}, above `pass`, which is "
+        f"{number_text(passing)}{_unsaid('pass', written)}",
         here.value.span,
         note="from `pass` on the judgement holds, from `marginal` on the traffic stays",
-        labels=[Label(other.value.span, "this is the higher mark")] if other is not None else [],
+        labels=[Label(other.value.span, "this is to be the higher mark") for other in others],
         help=f"set `marginal` to {number_text(passing)} at the most",
     )
     return passing, marginal
 
 
+def _unsaid(name: str, written: Collection[str]) -> str:
+    return "" if name in written else " unless said otherwise"
+
+
 def _mark(setting: syntax.Setting | None, usual: float, frame: Frame) -> float | None:
     if setting is None:
         return usual
-    least = "above 0" if setting.name.text == "pass" else "from 0"
-    return _number(setting.value, frame, f"`{setting.name.text}`", f"a score {least} to 100", zero=least == "from 0")
+    name = setting.name.text
+    bounds = "a score above 0, 100 at the most" if name == "pass" else "a score from 0 to 100"
+    return _number(setting.value, frame, f"`{name}`", bounds, zero=name != "pass")
 
 
 def _number(expr: syntax.Expr, frame: Frame, what: str, bounds: str, *, zero: bool = False) -> float | None:
@@ -123,7 +128,7 @@ def _group(item: syntax.Setting | syntax.JudgementGroup | syntax.Scored, frame: 
                 weight = _number(item.weight, frame, "`weight`", "a number above 0, 100 at the most")
             tests = tuple(test for one in item.items for test in [_scored(one, frame)] if test is not None)
             if not item.items:
-                _empty(f"the group `{name.text}` scores nothing", name.span, frame)
+                _empty(f"the group `{name.text}` scores nothing", item.span, frame)
             return _Group(ir.JudgementGroup(name.text, tests, weight), name.span) if tests else None
 
 
@@ -152,6 +157,8 @@ def _not_kayenta(item: syntax.Scored, bare: syntax.Expr, frame: Frame) -> None:
     if test is not None:
         note = f"`{test}` promises something of itself alone"
         help_ = f"write `require {one_line(item.span.text)}` beside the judgement"
+    elif "kayenta(" in item.span.text:
+        note, help_ = "", "write each `kayenta(…)` on a line of its own, with nothing joined to it"
     elif isinstance(bare, syntax.Ref):
         note, help_ = "", f"write `kayenta({one_line(bare.span.text)})`"
     else:
@@ -161,7 +168,7 @@ def _not_kayenta(item: syntax.Scored, bare: syntax.Expr, frame: Frame) -> None:
 
 def _muted(groups: list[_Group], item: syntax.Judgement, frame: Frame) -> None:
     if all(_silent(group) for group in groups):
-        _empty("all of this judgement is muted, and nothing is scored", _head(item.span), frame)
+        _empty("all of this judgement is muted, and nothing is scored", item.span, frame)
         return
     for group in groups:
         if group.made.weight is not None and _silent(group):
@@ -176,8 +183,10 @@ def _muted(groups: list[_Group], item: syntax.Judgement, frame: Frame) -> None:
 
 def _empty(message: str, span: Span, frame: Frame) -> None:
     frame.bench.spoilt = True
+    if frame.module.torn(span):
+        return
     frame.findings.error(
-        "RW309", message, span, help="put a metric in it, as in `kayenta(latency(0.99), direction: increase)`"
+        "RW309", message, _head(span), help="put a metric in it, as in `kayenta(latency(0.99), direction: increase)`"
     )
 
 

@@ -155,6 +155,23 @@ def misspelt_beginning(mender: Mender) -> bool:
     return drop_statement(mender)
 
 
+def not_scored(mender: Mender) -> bool:
+    """`passing 95`, `require kayenta(cpu)` in a judgement: a statement began with a name, for a metric can stand there,
+    and does not go on as one."""
+    driver = mender.driver
+    block = driver.nest[-1]
+    row = driver.automaton.rows[driver.states[block.anchor - 1]]
+    item = next((item for item in ("judgement_item", "group_item") if item in row), None)
+    first = driver.tokens[block.first]
+    own = driver.automaton.lexer.keywords.get(first[1]) in _beginnings()["judgement_item"]
+    if item is None or driver.at != block.first + 1 or first[1] == "kayenta" or (own and item == "judgement_item"):
+        return False
+    help_ = f"it stands {ITEMS['judgement_item'][1]}" if own else "what else is checked stands beside the judgement"
+    mender.report("RW016", f"`{first[1]}` does not stand {ITEMS[item][1]}", driver.span(first[2], first[3]),
+                  note=f"expected {ITEMS[item][0]}", help=help_)  # fmt: skip
+    return drop_statement(mender)
+
+
 # --- what is missing --------------------------------------------------------------------------------------------
 
 
@@ -244,7 +261,9 @@ def unexpected(mender: Mender) -> bool:
         message,
         span,
         note=f"expected {what}" if what else "",
-        help=_between(token, what) or advice(before, token, driver.tokens[driver.nest[-1].first]),
+        help=_between(token, what)
+        or advice(before, token, driver.tokens[driver.nest[-1].first])
+        or _of_judgement(mender),
     )
     return drop_statement(mender)
 
@@ -254,6 +273,15 @@ def _between(token: Token, wanted_here: str) -> str:
     return (
         "write `;` between statements on one line" if token[0] == "COMMA" and "end of the line" in wanted_here else ""
     )
+
+
+def _of_judgement(mender: Mender) -> str:
+    """What to say where a judgement was not to begin, and where brackets are forgotten in one."""
+    if mender.near(-1)[1] == "kayenta":
+        return f"write `kayenta({mender.token[1]})`"
+    if mender.token[0] == "LBRACE" and mender.near(-1)[1] == "judgement":
+        return "a judgement stands alone: write `judgement { … }`, or `observe judgement { … }`"
+    return ""
 
 
 SPECIALISTS = (
@@ -284,6 +312,7 @@ SPECIALISTS = (
     two_on_a_line,
     missing_word,
     misspelt_beginning,
+    not_scored,
     strange_character,
     unexpected,
 )

@@ -230,6 +230,8 @@ _FORMS = {
     "DAYS": "write `days mon..fri`",
     "TOLERATE": "write `tolerate 5 failures`, `tolerate 3 consecutive failures` or `tolerate 2 failures in 10`",
     "RAMP": "write `ramp 10% to 50% by 10%`",
+    "JUDGEMENT": "write `judgement { kayenta(latency(0.99), direction: increase) }`: it has no name",
+    "GROUP": "write `group latency weight 60 { kayenta(latency(0.99), direction: increase) }`",
     "ROUTE": 'write `route to canary when header "x-user" == "beta"`',
     "FORBID": "write `forbid traffic > 25%`",
 }
