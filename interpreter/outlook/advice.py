@@ -89,7 +89,7 @@ def _blindness(found: Chances, one: CheckChances) -> str:
     """Why it does not even end a release of which nothing works."""
     test = _test(one.check)
     if test is not None:
-        return f"does not end even a release of which nothing works: {_too_little(found)}"
+        return f"does not notice even a release of which nothing works: {_given(found)}; hold the traffic longer"
     for metric in leaves(found.program, one.check):
         source = found.service.healthy.get(metric)
         if isinstance(source, Latencies) and _highest(found.program, one.check) >= source.bounds[-1]:
@@ -117,23 +117,20 @@ def _is_late(one: CheckChances) -> bool:
 def _lateness(found: Chances, one: CheckChances) -> str:
     missed = "+1 point of errors" if one.prospect.errors and one.prospect.errors.half is None else "+10% latency"
     if one.prospect.patient is None:
-        more = f"nor in {PATIENT_LOOKS} checks more"
+        needs = f"more than {PATIENT_LOOKS} further checks"
+        until = ""
     else:
-        requests = show.count(_rounded(one.prospect.patient.requests), "request")
-        more = f"it takes {requests} to the canary, {duration(_minutes(one.prospect.patient.ms))} in this rollout"
-    return f"has seen too little of most releases with {missed}: {_too_little(found)}, {more}; hold the steps longer"
+        needs = _requests(one.prospect.patient.requests)
+        until = f", until {duration(_minutes(one.prospect.patient.ms))} after the start if it is the last step"
+    return f"needs {needs} to notice {missed} in half of all cases: {_given(found)}; hold the traffic longer{until}"
 
 
-def _too_little(found: Chances) -> str:
-    if found.whole is None or (soonest := _promoted(found)) is None:
-        return "the canary gets too few requests before promotion"
-    return f"the canary gets {show.count(_rounded(soonest), 'request')} before promotion"
-
-
-def _promoted(found: Chances) -> float | None:
+def _given(found: Chances) -> str:
     """How many requests the canary has had when a rollout that nothing holds up is promoted."""
-    every = [one.prospect.promoted for one in found.checks if one.prospect.promoted is not None]
-    return min((each.requests for each in every), default=None)
+    promoted = [one.prospect.promoted for one in found.checks if one.prospect.promoted is not None]
+    if not promoted:
+        return "the canary gets too few before promotion"
+    return f"the canary gets {_requests(min(each.requests for each in promoted))} before promotion"
 
 
 # --- too slow ---------------------------------------------------------------------------------------------------
@@ -148,7 +145,7 @@ def _holding(found: Chances, one: CheckChances) -> str:
             f"holds healthy releases where they are: to compare quantiles takes {ENOUGH_REQUESTS} requests of each arm "
             "in a window; look over a longer one (`over`), or use `no_slower`"
         )
-    return f"holds healthy releases where they are: {_too_little(found)}"
+    return f"holds healthy releases where they are: {_given(found)}"
 
 
 def _certifying(program: Program, service: Service, one: CheckChances, test: Statistical) -> str:
@@ -159,8 +156,9 @@ def _certifying(program: Program, service: Service, one: CheckChances, test: Sta
         return "never certifies a healthy release: the service itself breaks the objective; take one that it keeps"
     rate = _first_rate(program, one, service.load)
     return (
-        f"holds healthy releases: it takes {show.count(_rounded(needed), 'request')} to the canary to certify one, "
-        f"{duration(_minutes(needed / rate * 1000))} at the first step's {show.plain(rate, 3)} a second"
+        f"holds healthy releases: to certify one takes {_requests(needed)} to the canary, and at the "
+        f"{show.plain(rate, 3)} a second of its first step that is {duration(_minutes(needed / rate * 1000))}; give it "
+        "more traffic or a lower objective, or use `meets`"
     )
 
 
@@ -213,10 +211,13 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f}%"
 
 
-def _rounded(number: float) -> int:
+def _requests(number: float) -> str:
     """Two digits are as much as can be said."""
-    return int(float(f"{number:.2g}"))
+    rounded = int(float(f"{number:.2g}"))
+    return f"{rounded:,} request{'' if rounded == 1 else 's'}"
 
 
 def _minutes(ms: float) -> int:
-    return max(1, round(ms / 60_000)) * 60_000
+    """A time, to the minute; to the hour where there are days of it."""
+    unit = 60_000 if ms < 86_400_000 else 3_600_000
+    return max(1, round(ms / unit)) * unit

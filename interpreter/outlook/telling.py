@@ -44,7 +44,10 @@ def _rows(found: Chances) -> Iterator[tuple[str, ...]]:
 
 
 def _cells(seen: Prospect) -> tuple[str, ...]:
-    return (_share(seen.healthy), *_noticed(seen.errors), *_noticed(seen.slower))
+    ended = _share(seen.healthy)
+    if seen.held.number:
+        ended += f", holds {percent(seen.held.value)}"
+    return (ended, *_noticed(seen.errors), *_noticed(seen.slower))
 
 
 def _noticed(seen: Noticing | None) -> tuple[str, str, str]:
