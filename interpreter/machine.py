@@ -182,4 +182,5 @@ def _desired(turn: Turn, state: State) -> Desired:
 
 
 def _wants_baseline(turn: Turn, run: Run) -> bool:
-    return turn.program.baseline and run.outcome is None
+    """While the canary is judged. From the promotion on the primary is no longer what it was compared with."""
+    return turn.program.baseline and run.outcome is None and turn.state.phase is not Phase.PROMOTING

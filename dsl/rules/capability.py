@@ -45,7 +45,7 @@ def _provider(rollout: syntax.Rollout, provider: syntax.Name, row: Capability) -
 
 def _baseline(context: Context, compiled: CompiledRollout, program: ir.Program) -> Iterator[Diagnostic]:
     provider = program.traffic.provider
-    statement, traffic = (context.item(compiled.node, kind) for kind in (syntax.Baseline, syntax.Traffic))
+    statement, traffic = context.item(compiled.node, syntax.Baseline), context.item(compiled.node, syntax.Traffic)
     why = without_baseline(provider, program.target.kind)
     if not why or statement is None:
         return

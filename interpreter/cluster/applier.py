@@ -1,10 +1,10 @@
 """Does what pure code wants done: one `Change` after another, and nothing that is done already.
 
-An object of ours is applied with labels that say whose it is, an owner, and the digest of what was applied. If the
-object in the cache has that digest and every field of ours, nothing is sent. What is not ours is not touched: an object
-of somebody else's that has our name is `Occupied`. Two exceptions. Objects that Flagger made for the same rollout are
-taken over, whole. And those that the caller calls adoptable (the apex Service, a route of the name of the rollout) get
-our fields, but neither an owner nor the label that would let us delete them.
+An object of ours is applied with labels that say whose it is, an owner (the rollout, if it names none itself), and the
+digest of what was applied. If the object in the cache has that digest and every field of ours, nothing is sent. What is
+not ours is not touched: an object of somebody else's that has our name is `Occupied`. Two exceptions. Objects that
+Flagger made for the same rollout are taken over, whole. And those that the caller calls adoptable (the apex Service, a
+route of the name of the rollout) get our fields, but neither an owner nor the label that would let us delete them.
 
 Written against a stale copy, a change is a `Conflict`. The cache has the latest object by then, and the caller computes
 again.
@@ -189,7 +189,7 @@ class Applier:
         labels = {**(metadata.get("labels") or {}), ROLLOUT: self._label}
         if not adopted:
             labels[MANAGED_BY] = MANAGER
-            owners = [*(metadata.get("ownerReferences") or ()), *self._owners(metadata.get("namespace", ""))]
+            owners = metadata.get("ownerReferences") or self._owners(metadata.get("namespace", ""))
             if owners:
                 metadata["ownerReferences"] = owners
         dressed = {**manifest, "metadata": {**metadata, "labels": labels}}

@@ -1,4 +1,5 @@
-"""Bringing a rollout's workloads to the desired picture: the primary, the canary's replicas, scalers, Services.
+"""Bringing a rollout's workloads to the desired picture: the primary, the canary's replicas, the baseline, scalers,
+Services.
 
 Everything here is level-triggered: what should be is computed whole, and the applier leaves what is so already. The
 order within a call matters where pods serve traffic: Services before what is behind them, copies of ConfigMaps before
@@ -16,6 +17,7 @@ from typing import Any
 
 from interpreter.cluster.api import Api
 from interpreter.cluster.applier import Applier
+from interpreter.cluster.baseline import Baseline
 from interpreter.cluster.runs import Runs
 from interpreter.cluster.stripping import digests_only
 from interpreter.cluster.subject import Subject
@@ -37,10 +39,12 @@ class Arranging:
         self._runs = runs
         self._applier = applier
         self._api = api
+        self.baseline = Baseline(subject, applier)
 
     async def arrange(self, desired: Desired, state: State, site: Site) -> None:
-        """Set everything in motion, without waiting for it."""
+        """Set everything in motion, without waiting for it. A baseline that is wanted no more is left as it is."""
         target = self._subject.target
+        self.baseline.wanted = target is not None and desired.baseline and desired.canary_scale.mode != "off"
         if target is None or state.phase in (Phase.TERMINATING, Phase.TERMINATED):
             await self._give_back(target, desired)
             return
@@ -50,6 +54,9 @@ class Arranging:
         await self._scaler(desired)
         if state.phase is not Phase.INITIALIZING:
             await self._scale(target, desired.canary_scale, desired.routing.weight)
+        if self.baseline.wanted:
+            replicas = self.canary_replicas(target, desired.canary_scale, desired.routing.weight)
+            await self.baseline.keep(target, state, replicas)
 
     async def _give_back(self, target: Manifest | None, desired: Desired) -> None:
         """On the way out only the target is seen to, if it is to have its replicas back: the rest stays as it is, and
@@ -78,10 +85,11 @@ class Arranging:
         primary = self._subject.primary
         return self._subject.kind.replicas(primary) if primary is not None else 1
 
-    def scaler_floor(self) -> int | None:
-        """The fewest that the target's autoscaler would run, None without one."""
+    def canary_replicas(self, target: Manifest, scale: CanaryScale, weight: float) -> int:
+        """How many canaries there are to be, and as many of the baseline."""
         scaler = self._scaler_manifest()
-        return None if scaler is None else scalers.canary_floor(scaler)
+        floor = None if scaler is None else scalers.canary_floor(scaler)
+        return canary_replicas(scale, self.primary_replicas(), floor, self._subject.kind.replicas(target), weight)
 
     async def revision_of_primary(self) -> str | None:
         """The revision of a primary that somebody else made: the target's, if they are alike, else one of its own."""
@@ -178,9 +186,7 @@ class Arranging:
         return None if ref is None else self._subject.objects((ref,)).get(ref)
 
     async def _scale(self, target: Manifest, scale: CanaryScale, weight: float) -> None:
-        now = self._subject.kind.replicas(target)
-        wanted = canary_replicas(scale, self.primary_replicas(), self.scaler_floor(), now, weight)
-        change = self._subject.kind.scaled(target, wanted)
+        change = self._subject.kind.scaled(target, self.canary_replicas(target, scale, weight))
         if change is not None:
             await self._applier.do(change)
 

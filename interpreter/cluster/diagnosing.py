@@ -63,8 +63,9 @@ class Diagnosing:
             await asyncio.sleep(EVERY_S)
 
     async def _cause(self, role: str) -> str:
-        workload = self._subject.primary if role == "primary" else self._subject.target
-        selector = _selector(workload)
+        subject = self._subject
+        workloads = {"primary": subject.primary, "canary": subject.target, "baseline": subject.baseline}
+        selector = _selector(workloads[role])
         if not selector:
             return ""
         try:

@@ -16,6 +16,7 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from dsl.capabilities import without_baseline
 from dsl.compilation import Compilation
 from dsl.compiler import compile_source
 from dsl.diagnostics import Diagnostic, Severity
@@ -145,9 +146,9 @@ def _checked(owner: Owner, compilation: Compilation, sources: tuple[Ref, ...]) -
         if said != meant:
             other = f"the text speaks of {what} `{said}`, and the object of `{meant}`: they must be the same"
             return Policy(None, (other,), sources)
-    if program.baseline:
-        why = "`baseline` cannot be run in a cluster yet: compare with the primary (`of primary`) instead"
-        return Policy(None, (why,), sources)
+    why = without_baseline(program.traffic.provider, program.target.kind) if program.baseline else ""
+    if why:
+        return Policy(None, (f"`baseline`: {why}; take it away and compare with the primary (`of primary`)",), sources)
     return Policy(program, (), sources)
 
 

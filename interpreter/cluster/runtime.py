@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import assert_never
 
 from dsl import ir_json
@@ -36,12 +37,12 @@ from interpreter.state import (
     Readiness,
     ReadyQuestion,
     Routing,
+    Stage,
     State,
 )
-from interpreter.traffic.provider import Site
+from interpreter.traffic.provider import Site, TrafficError
 from interpreter.workloads.kind import REVISION
 from interpreter.workloads.progress import condition, instant
-from interpreter.workloads.replicas import canary_replicas
 
 _SECOND_MS = 1000  # the API server's timestamps have no fractions
 
@@ -125,9 +126,20 @@ class ClusterRuntime:
         """Everything but who gets how much. What else a route says (hosts, timeouts, its owner) is kept up too: where
         the data plane has the routing that it should have, that is written anew, as the policy and the cluster are."""
         await self._arranging.arrange(desired, self.state, self._site(self.state))
-        leaving = self.state.phase in (Phase.TERMINATING, Phase.TERMINATED)
-        if desired.primary_up and not leaving and self.routing() == desired.routing:
+        if self.state.phase in (Phase.TERMINATING, Phase.TERMINATED):
+            await self._without_baseline(desired)
+        elif desired.primary_up and self.routing() == desired.routing:
             await self.reroute(desired.routing)
+            run = self.state.run
+            if desired.canary is None or run is None or run.stage is Stage.OVER:
+                await self._arranging.baseline.remove()
+
+    async def _without_baseline(self, desired: Desired) -> None:
+        """On the way out no routes are written any more, but for a baseline that may still have its part."""
+        if self.subject.baseline is not None:
+            with suppress(TrafficError):
+                await self.reroute(desired.routing)
+            await self._arranging.baseline.remove()
 
     async def perform(self, action: Action) -> ActionResult:
         return await self._outside.perform(self.subject.program, self.owner, action, self.now())
@@ -141,7 +153,7 @@ class ClusterRuntime:
             case "canary":
                 readiness = self._canary_ready(question)
             case "baseline":
-                readiness = Readiness(False, "a baseline cannot be run here")
+                readiness = self._baseline_ready(question)
             case _:
                 assert_never(question.role)
         return self._diagnosing.explained(question.role, readiness)
@@ -174,17 +186,18 @@ class ClusterRuntime:
             return Readiness(False, f"{subject.target_ref} does not exist")
         if snapshot.revision != question.revision:
             return Readiness(False, f"{subject.target_ref} has revision {snapshot.revision}")
-        wanted = canary_replicas(
-            question.scale,
-            self._arranging.primary_replicas(),
-            self._arranging.scaler_floor(),
-            subject.kind.replicas(target),
-            self.state.routing.weight,
-        )
+        wanted = self._arranging.canary_replicas(target, question.scale, self.state.routing.weight)
         if question.scale.mode != "off" and subject.kind.replicas(target) < wanted:
             return Readiness(False, f"{subject.target_ref} is not scaled to {wanted} yet")
         program = subject.program
         return subject.kind.readiness(target, program.ready_canary, program.deadline_ms, self._wall())
+
+    def _baseline_ready(self, question: ReadyQuestion) -> Readiness:
+        target = self.subject.target
+        if target is None:
+            return Readiness(False, f"{self.subject.target_ref} does not exist")
+        wanted = self._arranging.canary_replicas(target, question.scale, self.state.routing.weight)
+        return self._arranging.baseline.readiness(question.revision, self.state, wanted, self._wall())
 
     def _wall(self) -> Instant:
         """The time as the cluster's own timestamps have it."""
@@ -194,4 +207,4 @@ class ClusterRuntime:
         """The cookie's value is this run's alone: what an earlier run gave out holds nobody."""
         number = state.run.number if state.run is not None else 0
         session = hashlib.sha256(f"{self.owner.uid}/{number}".encode()).hexdigest()[:12]
-        return self.subject.site(session)
+        return self.subject.site(session, baseline=self._arranging.baseline.serves(state, self._wall()))

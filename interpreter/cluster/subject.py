@@ -1,7 +1,8 @@
 """The workload that a rollout is about, as the caches have it: the target, its primary, and what they are made of.
 
 Reads only what informers already hold, so that looking costs nothing. Names: the target is `T`, its primary
-`T-primary`; the Services are `A`, `A-primary` and `A-canary`, `A` being the Program's service.
+`T-primary`, its baseline `T-baseline`; the Services are `A`, `A-primary`, `A-canary` and `A-baseline`, `A` being the
+Program's service.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from interpreter.traffic.provider import Site, TrafficProvider
 from interpreter.traffic.registry import provider
 from interpreter.workloads.configs import ConfigRef, is_tracked, references
 from interpreter.workloads.kind import Snapshot, WorkloadKind
-from interpreter.workloads.metadata import PLAIN, Naming
+from interpreter.workloads.metadata import BASELINE, PLAIN, Naming
 from interpreter.workloads.ports import service_port
 from interpreter.workloads.registry import BUILT_IN, kind_of, ref_of_workload
 from interpreter.workloads.revision import revision_of
 from interpreter.workloads.scalers import primary_ref, target_ref
-from interpreter.workloads.services import discovered_ports, service_names, service_refs
+from interpreter.workloads.services import baseline_refs, discovered_ports, service_names, service_refs
 
 
 class Subject:
@@ -33,6 +34,8 @@ class Subject:
         self.provider: TrafficProvider = provider(program.traffic.provider)
         self.target_ref = ref_of_workload(program.target, program.namespace)
         self.primary_ref = self.target_ref._replace(name=f"{self.target_ref.name}-primary")
+        self.baseline_ref = self.target_ref._replace(name=f"{self.target_ref.name}{BASELINE}")
+        self.naming = naming
         self._caches = caches
         self._seen: tuple[object, ...] = ()
         self._snapshot: Snapshot | None = None
@@ -47,6 +50,10 @@ class Subject:
     def primary(self) -> Manifest | None:
         return self._caches.get(self.primary_ref)
 
+    @property
+    def baseline(self) -> Manifest | None:
+        return self._caches.get(self.baseline_ref)
+
     def objects(self, refs: tuple[Ref, ...]) -> Objects:
         """Those that exist, as far as can be seen from here."""
         found = ((ref, self._caches.find(ref)) for ref in refs)
@@ -55,6 +62,10 @@ class Subject:
     @property
     def service_refs(self) -> tuple[Ref, ...]:
         return service_refs(self.program, self.target)
+
+    @property
+    def baseline_service_refs(self) -> tuple[Ref, ...]:
+        return baseline_refs(self.program, self.target)
 
     @property
     def apex_ref(self) -> Ref:
@@ -95,8 +106,9 @@ class Subject:
 
     # --- where its traffic goes ---------------------------------------------------------------------------------
 
-    def site(self, session: str) -> Site:
-        """What a traffic provider must know. Needs the target: its labels and ports are in the Services."""
+    def site(self, session: str, *, baseline: bool = False) -> Site:
+        """What a traffic provider must know. Needs the target: its labels and ports are in the Services. `baseline` is
+        whether one is to get traffic."""
         target = self.target
         label, value = ("app", self.program.target.name) if target is None else self.kind.label(target)
         apex, primary, canary = service_names(self.program)
@@ -111,11 +123,13 @@ class Subject:
             session=session,
             label=label,
             workload=value,
+            baseline=self.baseline_service_refs[0].name if baseline else "",
         )
 
     def refs(self) -> tuple[Ref, ...]:
         """Everything whose change can matter to this rollout."""
-        refs = [self.target_ref, self.primary_ref, *self.service_refs, *self.provider.refs(self.site(""))]
+        refs = [self.target_ref, self.primary_ref, self.baseline_ref, *self.service_refs, *self.baseline_service_refs]
+        refs += self.provider.refs(self.site(""))
         target = self.target
         if target is not None:
             for config in self.config_refs(self.kind.template(target)):

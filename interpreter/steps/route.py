@@ -1,13 +1,15 @@
 """`shift`, `mirror`, `route`, `sticky`: change the routing.
 
 More traffic is given to a canary only if it is ready at that moment, and no guardrail forbids it yet. With `scale
-canary to match traffic` the canary is scaled up before it gets the traffic. Done when the data plane says that it has
-the routing.
+canary to match traffic` the canary is scaled up before it gets the traffic. Where there is a baseline, a share of the
+traffic waits for that too: what is to be compared begins together. Done when the data plane says that it has the
+routing.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from dsl.ir import RouteOp
 from interpreter.durations import duration
@@ -16,6 +18,8 @@ from interpreter.guardrails import refuses_route
 from interpreter.routing import reduced
 from interpreter.state import Routing
 from interpreter.turn import Turn
+
+_ALL = 100.0
 
 
 def step(turn: Turn, op: RouteOp) -> int | None:
@@ -74,21 +78,25 @@ def _raise_allowed(turn: Turn, wanted: Routing) -> bool:
     scale = turn.state.canary_scale
     if scale.mode == "traffic" and wanted.weight > scale.value:
         turn.set(canary_scale=replace(scale, value=wanted.weight))
-    return _canary_ready(turn)
+    if not _is_ready(turn, "canary", turn.running.revision):
+        return False
+    compared = turn.program.baseline and 0 < wanted.weight < _ALL and turn.state.primary is not None
+    return not compared or _is_ready(turn, "baseline", turn.state.primary or "")
 
 
-def _canary_ready(turn: Turn) -> bool:
-    """A canary that was ready and is not any more is given its deadline again, from now on."""
-    ready = turn.ready("canary", turn.running.revision)
+def _is_ready(turn: Turn, role: Literal["canary", "baseline"], revision: str) -> bool:
+    """A workload that is not ready, or was and is not any more, is given its deadline, from now on."""
+    ready = turn.ready(role, revision)
     if ready is None or ready.ready:
         return ready is not None
-    why = f"the canary is not ready: {ready.reason or 'no reason given'}"
+    why = f"the {role} is not ready: {ready.reason or 'no reason given'}"
     turn.because(f"traffic stays: {why}")
     due = turn.cursor.due_ms
     if due is None:
         due = turn.clock + turn.program.deadline_ms
         turn.set_cursor(due_ms=due)
-        turn.event("CanaryNotReady", f"traffic stays: {why}", warning=True)
+        if role == "canary":  # a baseline may simply take longer to come up
+            turn.event("CanaryNotReady", f"traffic stays: {why}", warning=True)
     if turn.clock >= due:
         roll_back(turn, f"{why}, and has not been for {duration(turn.program.deadline_ms)}")
     else:

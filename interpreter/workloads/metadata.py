@@ -17,6 +17,9 @@ from interpreter.workloads.revision import FLAGGER_SCALED_TO_ZERO, SCALED_TO_ZER
 PRIMARY = "-primary"
 """What a copy's name, and its value of the selector label, end in."""
 
+BASELINE = "-baseline"
+"""The same of a baseline."""
+
 FLAGGER_ID = "flagger-id"
 """Annotation that Flagger puts on the pods of a primary (peers.md §1.14)."""
 

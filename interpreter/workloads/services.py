@@ -12,6 +12,9 @@ Where the target is a Service itself, there are no pods to tell apart. Its own s
 
 A StatefulSet's governing Service, if it is not the apex, gets a copy for the primary's pods, which would have no DNS
 names without.
+
+A baseline has a Service `A-baseline`, and a governing one if the primary has. Both belong to its workload, and go when
+that is removed.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from interpreter.cluster.names import ORIGINAL
 from interpreter.objects import Apply, Change, Edit, Manifest, Objects, Ref
 from interpreter.workloads.derivation import MOST_LABEL
 from interpreter.workloads.kind import WorkloadError
-from interpreter.workloads.metadata import PRIMARY, is_ours
+from interpreter.workloads.metadata import BASELINE, PRIMARY, is_ours
 from interpreter.workloads.ports import further_ports, main_port, pod_ports, ports
 
 CANARY = "-canary"
@@ -51,6 +54,13 @@ def service_names(program: Program) -> tuple[str, str, str]:
     """Apex, primary and canary."""
     apex = program.service.name
     return apex, apex + PRIMARY, apex + CANARY
+
+
+def baseline_refs(program: Program, target: Manifest | None) -> tuple[Ref, ...]:
+    """The Services of a baseline: its own first, and the governing one, if there is one of its own."""
+    governing = _governing(program, target)
+    names = [program.service.name + BASELINE, *([governing + BASELINE] if governing is not None else [])]
+    return tuple(_ref(program, name) for name in names)
 
 
 def service_refs(program: Program, target: Manifest | None) -> tuple[Ref, ...]:
@@ -102,6 +112,29 @@ def services(
         edit = _theirs(users, (label, value), serving, wanted)
         made += [edit] if edit is not None else []
     return (*made, *_governing_copy(program, target, (label, value), existing))
+
+
+def baseline_services(
+    program: Program, label: str, value: str, target: Manifest, existing: Objects, workload: Manifest
+) -> tuple[Change, ...]:
+    """The Services of this baseline, like the primary's. `workload` is the baseline as the cluster has it; they are
+    its own. Raises WorkloadError for a name that is too long."""
+    found = existing.get(_ref(program, program.service.name))
+    users = found if found is not None and not is_ours(found) else None
+    headless = bool(program.service.options.get("headless")) or _headless(users)
+    rest = {"ports": ports(program, target, users), **_settings(program, headless)}
+    selector = (label, value + BASELINE)
+    _check_length(program.service.name + BASELINE)
+    made = [_ours(program, "primary", program.service.name + BASELINE, selector, rest, existing)]
+    governing = _governing(program, target)
+    if governing is not None:
+        rest = _governing_rest(program, governing, target, existing)
+        made.append(_ours(program, "governing", governing + BASELINE, selector, rest, existing))
+    owner = {key: workload[key] for key in ("apiVersion", "kind")}
+    owner |= {key: workload["metadata"][key] for key in ("name", "uid")}
+    for each in made:
+        each.manifest["metadata"]["ownerReferences"] = [owner]
+    return tuple(made)
 
 
 def release_services(
@@ -176,15 +209,17 @@ def _governing_copy(
     governing = _governing(program, target)
     if governing is None:
         return ()
-    name = governing + PRIMARY
+    rest = _governing_rest(program, governing, target, existing)
+    return (_ours(program, "governing", governing + PRIMARY, (label[0], label[1] + PRIMARY), rest, existing),)
+
+
+def _governing_rest(program: Program, governing: str, target: Manifest, existing: Objects) -> dict[str, Any]:
     model = (existing.get(_ref(program, governing)) or {}).get("spec") or {}
     listed = model.get("ports") or [
         {"name": each.name, "port": each.number, "protocol": each.protocol} for each in pod_ports(target)
     ]
-    rest = {"ports": listed, "clusterIP": "None"}
-    if model.get("publishNotReadyAddresses"):
-        rest["publishNotReadyAddresses"] = True
-    return (_ours(program, "governing", name, (label[0], label[1] + PRIMARY), rest, existing),)
+    more = {"publishNotReadyAddresses": True} if model.get("publishNotReadyAddresses") else {}
+    return {"ports": listed, "clusterIP": "None", **more}
 
 
 def _of_service(program: Program, target: Manifest) -> tuple[Change, ...]:
@@ -286,11 +321,15 @@ def _parsed(text: str | None) -> dict[str, Any] | None:
 
 def _check_names(program: Program) -> None:
     for name in service_names(program):
-        if len(name) > MOST_LABEL:
-            raise WorkloadError(
-                f"the Service `{name}` cannot be made: names of Services have at most {MOST_LABEL} characters; give "
-                "the policy's service a shorter name"
-            )
+        _check_length(name)
+
+
+def _check_length(name: str) -> None:
+    if len(name) > MOST_LABEL:
+        raise WorkloadError(
+            f"the Service `{name}` cannot be made: names of Services have at most {MOST_LABEL} characters; give the "
+            "policy's service a shorter name"
+        )
 
 
 def _headless(service: Manifest | None) -> bool:
