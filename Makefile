@@ -45,6 +45,10 @@ controlplane: $(READY) ## find the Kubernetes control plane that tests run again
 skipper: $(READY) ## find the Skipper that tests run against, or build it
 	@$(BIN)/python -m tests.skipper.fetch
 
+.PHONY: servers
+servers: $(READY) ## find the metric servers that tests run against, or fetch and build them (two minutes, once)
+	@$(BIN)/python -m tests.servers.fetch
+
 .PHONY: test
 test: $(READY) ## all tests
 	@if found=$$(./tests/prometheus/fetch); then "$$found" --version 2>&1 | sed -n '1s/^/tests run against /p'; \
@@ -54,6 +58,8 @@ test: $(READY) ## all tests
 	else echo "tests that need a control plane fail in CI, and are left out elsewhere"; fi
 	@if found=$$($(BIN)/python -m tests.skipper.fetch); then "$$found" -version | sed 's/^/tests run against /'; \
 	else echo "tests that need a Skipper fail in CI, and are left out elsewhere"; fi
+	@$(BIN)/python -m tests.servers.fetch | sed 's/^/tests run against /' \
+	|| echo "tests that need another metric server fail in CI, and are left out elsewhere"
 	$(BIN)/pytest -q -n 2
 
 .PHONY: check

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.controlplane.plugin", "tests.secondtry"]
+pytest_plugins = ["tests.controlplane.plugin", "tests.secondtry", "tests.servers.plugin"]

@@ -74,7 +74,7 @@ def kept(recipe: Recipe, room: Path) -> Path | None:
 def built(recipe: Recipe, room: Path) -> Path:
     """The folder with the programs, built if they are not there yet. Raises UnavailableError."""
     room.mkdir(parents=True, exist_ok=True)
-    with _alone(room / "lock"):
+    with alone(room / "lock"):
         if there := kept(recipe, room):
             return there
         go = compiler(recipe.needed_go())
@@ -99,7 +99,7 @@ def compiler(least: tuple[int, ...]) -> Path:
     room = cache() / "go"
     go = room / pinned / "go" / "bin" / "go"
     room.mkdir(parents=True, exist_ok=True)
-    with _alone(room / "lock"):
+    with alone(room / "lock"):
         if not go.exists():
             _install(room / pinned)
     if _version(go) < least:
@@ -140,7 +140,8 @@ def _install(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _alone(lock: Path) -> Iterator[None]:
+def alone(lock: Path) -> Iterator[None]:
+    """One process at a time."""
     with lock.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,13 +1,16 @@
 """InfluxDB: Flux to version 2 and its cloud, InfluxQL to version 1 and to whatever still answers it.
 
 A query that begins with `select` or `show` (after comments) is InfluxQL and goes to `/query`; every other is Flux and
-goes to `/api/v2/query` with `now` set to the moment that is asked about. Over httpx: the client library brings a thread
-and a parser of its own to what is one request and CSV. An answer in annotated CSV may break off with a table of errors
-after good rows, under status 200; that is an error. No rows are no data (Flagger takes them for 0).
+goes to `/api/v2/query` with the option `now` set to the moment that is asked about. It stands in the query's text, for
+version 1 takes no notice of the request's own `now`, and answers about the present. InfluxQL's `now()` is the server's
+clock. Over httpx: the client library brings a thread and a parser of its own to what is one request and CSV. An answer
+in annotated CSV may break off with a table of errors after good rows, under status 200; that is an error. No rows are
+no data (Flagger takes them for 0).
 
 Of a series with several times the newest value counts; rows that differ in `le` are the buckets of a histogram. A
 Secret has `token` and `org` for Flux; `username` and `password`, or `token`, and `database` for InfluxQL, and may bring
-certificates. Sources: InfluxDB's annotated CSV reference, its API v2 `POST /query`, and its 1.x `GET /query`.
+certificates; to version 1 a token is `username:password`. Sources: InfluxDB's annotated CSV reference, its API v2
+`POST /query`, its 1.x `GET /query`, Flux's reference of options, and InfluxDB 1.7 itself.
 """
 
 from __future__ import annotations
@@ -24,6 +27,10 @@ from interpreter.providers.http import Answer, Http, authorization
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble
 
 _INFLUXQL = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:select|show)\b", re.IGNORECASE | re.DOTALL)
+_HEAD = re.compile(r'(?:\s|//[^\n]*\n|package\s+\w+|import\s+(?:\w+\s+)?"[^"]*")*')
+_OWN_NOW = re.compile(r"\boption\s+now\s*=")
+_PASSING = re.compile(r"timeout|timed out|unavailable|overload|canceled|deadline|too many|limit", re.IGNORECASE)
+_ERRORS_OF_ONE = re.compile(r"answered 500: error\b")
 _OWN = frozenset(("", "result", "table", "_start", "_stop", "_time", "_value"))
 _NUMBERS = frozenset(("double", "long", "unsignedLong", "boolean"))
 _DIALECT = {"annotations": ["datatype", "default"], "header": True, "delimiter": ","}
@@ -55,16 +62,20 @@ class InfluxDB:
         await self._http.close()
 
     async def _ask_flux(self, server: str, query: RenderedQuery) -> Answer:
-        now = datetime.fromtimestamp(query.at_ms / 1000, UTC).isoformat(timespec="milliseconds")
-        body = {"query": query.text, "type": "flux", "now": now.replace("+00:00", "Z"), "dialect": _DIALECT}
-        return await self._http.ask(
-            "POST",
-            f"{server}/api/v2/query",
-            query,
-            headers={"Accept": "application/csv", **_token(query.secret)},
-            params=_given(org=query.secret.get("org", "").strip()),
-            body=body,
-        )
+        try:
+            return await self._http.ask(
+                "POST",
+                f"{server}/api/v2/query",
+                query,
+                headers={"Accept": "application/csv", **_token(query.secret)},
+                params=_given(org=query.secret.get("org", "").strip()),
+                body={"query": as_of(query), "type": "flux", "dialect": _DIALECT},
+            )
+        except ProviderError as error:
+            said = str(error)  # version 1 has 500 for a query that is wrong, too, with a table of errors
+            if _ERRORS_OF_ONE.search(said) and not _PASSING.search(said):
+                raise ProviderError(Trouble.BAD_QUERY, said) from error
+            raise
 
     async def _ask_influxql(self, server: str, query: RenderedQuery) -> Answer:
         secret = query.secret
@@ -83,6 +94,16 @@ def _given(**parameters: str) -> dict[str, str]:
 
 def _token(secret: Mapping[str, str]) -> dict[str, str]:
     return {"Authorization": f"Token {secret['token'].strip()}"} if "token" in secret else {}
+
+
+def as_of(query: RenderedQuery) -> str:
+    """The Flux with its moment as an option, after the package and the imports; one of its own stays."""
+    if _OWN_NOW.search(query.text):
+        return query.text
+    now = datetime.fromtimestamp(query.at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    head = _HEAD.match(query.text)
+    end = head.end() if head else 0
+    return f"{query.text[:end]}option now = () => {now}\n{query.text[end:]}"
 
 
 # --- Flux ---------------------------------------------------------------------------------------------------------
@@ -146,8 +167,7 @@ def _number(text: str) -> float:
 
 def _trouble(said: str) -> ProviderError:
     """An error after the first byte has no status: all but what names a lack of resources is the query's."""
-    passing = re.search(r"timeout|timed out|unavailable|overload|canceled|deadline", said, re.IGNORECASE)
-    trouble = Trouble.TRANSIENT if passing else Trouble.BAD_QUERY
+    trouble = Trouble.TRANSIENT if _PASSING.search(said) else Trouble.BAD_QUERY
     return ProviderError(trouble, f"the query broke off: {' '.join(said.split())[:300]}")
 
 

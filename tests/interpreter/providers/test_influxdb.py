@@ -1,6 +1,6 @@
 """InfluxDB's answers: Flux and InfluxQL go where they belong; nulls, no rows and broken-off answers are never numbers.
 
-The servers here speak the documented wire format; none of InfluxDB itself runs.
+The servers here speak the documented wire format; InfluxDB itself is asked in test_influxdb_real.py.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from interpreter.providers.influxdb import InfluxDB
+from interpreter.providers.influxdb import InfluxDB, as_of
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble, guarded
 from tests.interpreter.providers.wire import Said, Wire, wired
 
@@ -52,8 +52,22 @@ async def test_flux_is_asked_as_of_its_moment(server: Wire, influx: InfluxDB) ->
     asked = server.asked[0]
     assert (asked.method, asked.path, asked.query) == ("POST", "/api/v2/query", {"org": "acme"})
     assert asked.headers["authorization"] == "Token t0ps3cret"
-    assert asked.json["query"] == FLUX
-    assert asked.json["now"] == "2026-11-23T05:51:07.184Z"
+    assert asked.json["query"] == f"option now = () => 2026-11-23T05:51:07.184Z\n{FLUX}"
+
+
+@pytest.mark.parametrize(
+    "head",
+    ["", "\n  ", "// errors\n", 'package a\n// b\nimport "math"\nimport d "experimental/date"\n'],
+)
+def test_the_moment_stands_where_flux_takes_it(head: str) -> None:
+    text = f'{head}important = 1\nfrom(bucket: "b") |> range(start: -1m)'
+    now = "option now = () => 2026-11-23T05:51:07.184Z\n"
+    assert as_of(QUERY._replace(text=text)) == text.replace("important", f"{now}important")
+
+
+def test_a_moment_of_its_own_stays() -> None:
+    text = f"option now = () => 2026-01-01T00:00:00Z\n{FLUX}"
+    assert as_of(QUERY._replace(text=text)) == text
 
 
 @pytest.mark.parametrize("text", ["", "\r\n\r\n", TABLE, TABLE + ",,0,2026-01-01T00:00:00Z,,a\r\n"])
@@ -94,6 +108,9 @@ async def test_tables_with_other_columns_follow_each_other(server: Wire, influx:
         (Said({"code": "unauthorized", "message": "no t0ps3cret"}, 401), Trouble.AUTH, "does not let us in"),
         (Said({"code": "invalid", "message": "undefined identifier"}, 400), Trouble.BAD_QUERY, "undefined identifier"),
         (Said("", 503), Trouble.TRANSIENT, "answered 503"),
+        (Said('error\n"type error 1:54: undefined identifier ""summ"""\n', 500), Trouble.BAD_QUERY, "undefined ident"),
+        (Said("error\nquery timeout reached\n", 500), Trouble.TRANSIENT, "answered 500: error query timeout"),
+        (Said({"code": "internal error", "message": "panic"}, 500), Trouble.TRANSIENT, "answered 500: panic"),
     ],
 )  # fmt: skip
 async def test_what_is_wrong_with_flux_is_named(
