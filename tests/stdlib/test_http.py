@@ -6,6 +6,9 @@ it, for each arm, and must be PromQL.
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import promql_parser
 import pytest
 
@@ -27,10 +30,14 @@ SETTINGS = {
     "skipper": 'ingress "web"',
 }
 ISTIO = 'reporter="destination",destination_workload_namespace="my-shop",destination_workload="{}"'
-PODS = {"canary": "web-[0-9a-z]{1,10}-[0-9a-z]{5}", "primary": "web-primary-[0-9a-z]{1,10}-[0-9a-z]{5}"}
-SKIPPER = 'route=~"kube(ew)?_my_shop__web_canary(_match)?__.*__web_svc_{}(_[0-9]+)?"'
-WORKLOADS = {"canary": "web", "primary": "web-primary"}
-NGINX = {"canary": ".+", "primary": ""}
+PODS = {
+    "canary": "web-[0-9a-z]{1,10}-[0-9a-z]{5}",
+    "primary": "web-primary-[0-9a-z]{1,10}-[0-9a-z]{5}",
+    "baseline": "web-baseline-[0-9a-z]{1,10}-[0-9a-z]{5}",
+}
+SKIPPER = 'route=~"kube(ew)?_my_shop__web_canary(_match|_baseline)?__.*__web_svc_{}(_[0-9]+)?"'
+WORKLOADS = {"canary": "web", "primary": "web-primary", "baseline": "web-baseline"}
+NGINX = {"canary": ".+", "primary": "", "baseline": ""}
 
 
 def selectors(provider: str, arm: str) -> tuple[str, str]:
@@ -116,8 +123,24 @@ def queries(of: Program, unit: Unit, arm: str) -> dict[str, str]:
     return dict(rendered)
 
 
-@pytest.mark.parametrize("arm", ["canary", "primary"])
-@pytest.mark.parametrize("provider", PROVIDERS)
+ARMS = [
+    (provider, arm)
+    for provider, row in PROVIDERS.items()
+    for arm in ("canary", "primary", *(("baseline",) if row.baseline else ()))
+]
+
+
+@pytest.mark.parametrize(("kind", "endings"), [("deployment", "-7d9f8c6b5-x2x4z"), ("statefulset", "-0")])
+def test_no_arms_pods_are_anothers(kind: str, endings: str) -> None:
+    compiled = program("istio")
+    name, found = metric(compiled, Unit.EVENTS)
+    compiled = replace(compiled, target=replace(compiled.target, kind=kind))
+    for arm, workload in WORKLOADS.items():
+        pods = str(variables(compiled, found, MetricQuestion(name, arm, 90_000, 0))["pods"])  # type: ignore[arg-type]
+        assert [one for one in WORKLOADS.values() if re.fullmatch(pods, one + endings)] == [workload]
+
+
+@pytest.mark.parametrize(("provider", "arm"), ARMS)
 def test_requests_are_counted_by_arm(provider: str, arm: str) -> None:
     found = queries(program(provider), Unit.EVENTS, arm)
     series, failure = selectors(provider, arm)

@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -24,6 +25,7 @@ from dsl.ir import MatchTest, StickySpec
 from interpreter.objects import Manifest, Ref
 from interpreter.routing import HOME
 from interpreter.state import Routing
+from interpreter.traffic.provider import Site
 from interpreter.traffic.skipper import FILTER, MARK, Skipper
 from tests.controlplane.plane import write_kubeconfig
 from tests.interpreter.traffic.pretence import Pretence
@@ -34,7 +36,8 @@ from tests.skipper.server import RealSkipper, binary, running
 SKIPPER = Skipper()
 SESSION = "s3ss10n"
 PLACE = site("test", "skipper", {"ingress": "shop"}, session=SESSION)
-ARMS = ("podinfo", "podinfo-primary", "podinfo-canary", "elsewhere")
+ARMS = ("podinfo", "podinfo-primary", "podinfo-canary", "podinfo-baseline", "elsewhere")
+BASELINED = replace(PLACE, baseline=PLACE.baseline_service)
 PATIENCE_S = 30.0
 
 
@@ -96,11 +99,11 @@ class Shop(NamedTuple):
     cluster: Pretence
     client: httpx.Client
 
-    def route(self, routing: Routing) -> None:
+    def route(self, routing: Routing, place: Site = PLACE) -> None:
         """Render, and wait until Skipper goes by it: the user's filter, which ours have too, tells which time it is."""
         users = self.cluster.objects[USERS]["metadata"]["annotations"]
         users[FILTER] = f'setResponseHeader("X-Time", "{int(users[FILTER].split(chr(34))[3]) + 1}")'
-        self.cluster.do(SKIPPER.render(PLACE, routing, self.cluster.objects))
+        self.cluster.do(SKIPPER.render(place, routing, self.cluster.objects))
         self.lists.items["ingresses"] = list(self.cluster.objects.values())
         wanted = users[FILTER].split('"')[3]
         until(lambda: self.get("/other").headers.get("X-Time") == wanted)
@@ -269,3 +272,34 @@ def test_a_mirror_copies_what_the_primary_answers(shop: Shop) -> None:
     until(lambda: len(canary) > before)
     shop.route(HOME)
     assert len(canary) < before + 100
+
+
+@pytest.mark.parametrize(
+    "routing",
+    [Routing(30.0), Routing(30.0, matches=((HEADER,),)), Routing(30.0, mirror=50.0), Routing(30.0, mirror=100.0)],
+    ids=["weights", "matches", "mirror", "mirror of all"],
+)
+def test_a_baseline_is_asked_as_often_as_the_canary(shop: Shop, routing: Routing) -> None:
+    """Of 600 requests each gets 180; the bounds are five standard deviations away."""
+    shop.route(routing, BASELINED)
+    answered = shop.answers(600, "/deep/er")
+    assert answered.keys() == {"podinfo-primary", "podinfo-canary", "podinfo-baseline"}
+    assert all(124 <= answered[arm] <= 236 for arm in ("podinfo-canary", "podinfo-baseline"))
+    assert shop.answers(1, "/other") == {"elsewhere": 1}
+    assert shop.backends["podinfo-baseline"].asked
+    assert MARK.lower() not in {key.lower() for key in shop.backends["podinfo-baseline"].asked[-1]}
+    shop.route(routing)
+    assert "podinfo-baseline" not in shop.answers(100)
+
+
+def test_a_baseline_binds_nobody(shop: Shop) -> None:
+    both = StickySpec("c", 60_000, {"primary_cookie": "p"})
+    shop.route(Routing(40.0, matches=((HEADER,),), sticky=both), BASELINED)
+    given = {}
+    for _ in range(100):
+        answer = shop.get()
+        given[answer.text] = answer.headers.get("Set-Cookie")
+    assert given["podinfo-baseline"] is None
+    assert shop.answers(30, Cookie=f"c={SESSION}") == {"podinfo-canary": 30}
+    assert shop.answers(30, Cookie=f"p={SESSION}") == {"podinfo-primary": 30}
+    assert shop.answers(30, X_Canary="insider") == {"podinfo-canary": 30}
