@@ -53,20 +53,25 @@ class Ranges(Prometheus):
         self._pieces: dict[_Piece, Points] = {}
         self.requests = 0
         self.example = "none"
-        self.problem: ProviderError | None = None
+        self._problems: dict[_Piece, ProviderError] = {}
+
+    @property
+    def problem(self) -> ProviderError | None:
+        """Why a piece could not be had, if one could not."""
+        return next(iter(self._problems.values()), None)
 
     async def measure(self, query: RenderedQuery) -> Measurement:
         """As of the query's moment. Raises `ProviderError`."""
         piece = self._piece(query)
         points = self._pieces.get(piece)
         if points is None:
-            self.problem = ProviderError(Trouble.TRANSIENT, f"{self._url} gave no answer in time")
+            self._problems[piece] = ProviderError(Trouble.TRANSIENT, f"{self._url} gave no answer in time")
             try:
                 points = self._pieces[piece] = await self._fetched(piece, query)
             except ProviderError as error:
-                self.problem = error
+                self._problems[piece] = error
                 raise
-            self.problem = None
+            del self._problems[piece]
         return Measurement(points.get(query.at_ms, ()))
 
     def _piece(self, query: RenderedQuery) -> _Piece:

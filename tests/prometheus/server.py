@@ -103,6 +103,7 @@ def _process(program: str, folder: Path, port: int) -> Iterator[subprocess.Popen
     command = (
         *(program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"),
         *(f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"),
+        "--storage.tsdb.retention.time=100y",  # what tests bring of the past is to stay
     )
     keeper = Keeper()
     try:
