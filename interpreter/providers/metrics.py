@@ -22,6 +22,7 @@ from interpreter.providers.provider import (
     RenderedQuery,
     Sample,
     Trouble,
+    about,
     error_answer,
     nothing,
 )
@@ -96,7 +97,10 @@ class Metrics:
         parts: list[Part] = [query.part for query in metric.queries]
         asked = [self._ask(found, query, question) for query in metric.queries]
         measured = dict(zip(parts, await asyncio.gather(*asked), strict=True))
-        return _put_together(question.metric, metric, measured)
+        try:
+            return _put_together(question.metric, metric, measured)
+        except ProviderError as error:
+            raise about(metric.queries[0].provider, metric.server, error, str(error)) from error
 
     async def _ask(self, found: Resolved, query: Query, question: MetricQuestion) -> Measurement:
         metric = found.metric
@@ -119,7 +123,8 @@ class Metrics:
             found.region,
         )
         limit = provider.timeout if isinstance(provider, Patient) else self._timeout
-        return await self._sharing.measure(provider, rendered, timeout=limit)
+        asker = f"{self._program.namespace}/{self._program.name}"
+        return await self._sharing.measure(provider, rendered, asker=asker, timeout=limit)
 
 
 def variables(program: Program, metric: Metric, question: MetricQuestion) -> dict[str, object]:

@@ -117,7 +117,7 @@ async def guarded(
                 try:
                     return _unveiled(await provider.measure(query), query)
                 except ProviderError as error:
-                    last = _shown(provider.name, error, query)
+                    last = shown(provider.name, error, query)
                 if last.trouble is not Trouble.TRANSIENT or number == tries:
                     raise last
                 wait = _wait(last, number, first_delay)
@@ -145,13 +145,17 @@ def safe_host(url: str) -> str:
     return url.partition("://")[2].partition("/")[0].rpartition("@")[2].partition("?")[0] or "its server"
 
 
-def _shown(name: str, error: ProviderError, query: RenderedQuery) -> ProviderError:
+def shown(name: str, error: ProviderError, query: RenderedQuery) -> ProviderError:
     """The error without secrets, and with the provider and the server that it is about."""
-    said = mask(str(error), hidden(query))
-    host = safe_host(query.server) if query.server else ""
+    return about(name, query.server, error, mask(str(error), hidden(query)))
+
+
+def about(name: str, server: str | None, error: ProviderError, said: str) -> ProviderError:
+    """The error, with these words, naming the provider and the server."""
+    host = safe_host(server) if server else ""
     if host not in said or name.lower() not in said.lower():
-        about = name if not host or host in said else f"{name} ({host})"
-        said = f"{about}: {said}"
+        who = name if not host or host in said else f"{name} ({host})"
+        said = f"{who}: {said}"
     return ProviderError(error.trouble, said, retry_after=error.retry_after)
 
 

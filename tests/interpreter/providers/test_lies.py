@@ -1,5 +1,5 @@
-"""Whatever a metric server does, over real HTTP: no provider raises anything but `ProviderError`, takes it for a number,
-waits longer than its limit or takes much memory, and what it says names the provider and the server."""
+"""Whatever a metric server does, over real HTTP: no provider raises anything but `ProviderError`, takes it for a number
+or waits longer than its limit or takes much memory; what it says names the provider and the server."""
 
 from __future__ import annotations
 

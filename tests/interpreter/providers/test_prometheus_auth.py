@@ -207,7 +207,7 @@ async def test_certificates_of_the_secret_secure_the_connection(tmp_path: Path) 
     async with wired(tls) as server:
         server.answers = [ONE]
         for secret in ({}, {"ca__crt": given["ca.crt"]}):
-            with pytest.raises(ProviderError, match="is not trusted: self-signed|could not be asked"):
+            with pytest.raises(ProviderError, match=r"is not trusted: self-signed|could not be asked"):
                 await ask(server, prometheus, **secret)
         whole = {name.replace(".", "__"): text for name, text in given.items()}
         assert (await ask(server, prometheus, **whole)).samples[0].value == 1.0
