@@ -27,6 +27,13 @@ def command(
         str, Option("--default-provider", "The traffic provider of Flagger Canaries that name none.", "NAME")
     ] = "istio",
     flagger: Annotated[bool, Option("--flagger/--no-flagger", "Carry out the Canaries of Flagger as well.")] = True,
+    cross_namespace_refs: Annotated[
+        bool,
+        Option(
+            "--cross-namespace-refs/--no-cross-namespace-refs",
+            "Let policies name MetricTemplates and AlertProviders of other namespaces.",
+        ),
+    ] = True,
     listen: Annotated[
         str, Option("--listen", "Where /healthz, /readyz and /metrics are; port 0 is any.", "HOST:PORT")
     ] = "0.0.0.0:8080",
@@ -78,6 +85,7 @@ def command(
         metrics_server=metrics_server,
         default_provider=provider,
         flagger=flagger,
+        cross_namespace_refs=cross_namespace_refs,
         workers=workers,
         host=host or "0.0.0.0",  # noqa: S104 - the kubelet asks from outside the pod
         port=int(port),

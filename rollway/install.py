@@ -25,6 +25,14 @@ def command(
         list[str] | None,
         Option("--provider", "A traffic provider that policies use; may be repeated. All, if unsaid.", "NAME"),
     ] = None,
+    metrics: Annotated[
+        list[str] | None,
+        Option(
+            "--metrics",
+            "A metric provider that is asked through the API server; may be repeated. None, if unsaid.",
+            "NAME",
+        ),
+    ] = None,
     metrics_server: Annotated[
         str | None, Option("--metrics-server", "The Prometheus to ask where a policy names none.", "URL")
     ] = None,
@@ -35,24 +43,31 @@ def command(
         ),
     ] = None,
     no_flagger: Annotated[bool, Option("--no-flagger", "Leave the Canaries of Flagger alone.")] = False,
+    no_cross_namespace_refs: Annotated[
+        bool,
+        Option("--no-cross-namespace-refs", "Refuse policies that name a template or provider of another namespace."),
+    ] = False,
     output: Annotated[str | None, Option("--output", "Write to this file instead of standard output.", "FILE")] = None,
 ) -> int:
     """Print what a cluster needs to carry out rollouts: definitions, rights, and the controller.
 
     The rights are as narrow as what you name: the routes of the traffic providers, and Flagger's objects unless you
-    say `--no-flagger`. Nothing is applied; read it, keep it in Git, and give it to kubectl. Library policies of the
-    whole cluster and targets of kinds that are not built in need a ClusterRole, so not `--watch-namespace`.
+    say `--no-flagger`. Metric servers that are asked over HTTP need none; `--metrics` is for what the API server
+    answers: externalmetrics, keptn, and job, which lets policies run pods. Nothing is applied; read it, keep it in
+    Git, and give it to kubectl. Library policies of the whole cluster and targets of kinds that are not built in need
+    a ClusterRole, so not `--watch-namespace`.
 
     \b
     Examples:
       rollway install --image registry.example.com/rollway:1 | kubectl apply --server-side -f -
       rollway install --provider istio --no-flagger --metrics-server http://prometheus.monitoring:9090
+      rollway install --metrics job --metrics keptn
       rollway install --namespace shop --watch-namespace shop
 
     Exit codes: 0 fine, 2 wrong usage.
     """
     import crds
-    from interpreter.cluster.access import ROUTES
+    from interpreter.cluster.access import METRICS, ROUTES
     from interpreter.cluster.manifests import Installation, documents
 
     for option, name in (("--namespace", namespace), ("--watch-namespace", watch_namespace)):
@@ -63,12 +78,19 @@ def command(
     unknown = next((name for name in provider or () if name not in ROUTES), None)
     if unknown is not None:
         raise Stop(f"there is no traffic provider `{unknown}` for a cluster; there are {', '.join(sorted(ROUTES))}")
+    asked = [name for each in metrics or () for name in each.split(",")]
+    unknown = next((name for name in asked if name not in METRICS), None)
+    if unknown is not None:
+        known = ", ".join(sorted(METRICS))
+        raise Stop(f"`--metrics {unknown}` needs no rights, or is no metric provider; those that need some are {known}")
     wanted = Installation(
         image=image or _own_image(),
         namespace=namespace,
         watched=watch_namespace,
         providers=tuple(dict.fromkeys(provider or ROUTES)),
+        metrics=tuple(asked),
         flagger=not no_flagger,
+        cross_namespace_refs=not no_cross_namespace_refs,
         metrics_server=metrics_server,
         default_provider=default_provider,
     )

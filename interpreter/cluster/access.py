@@ -1,9 +1,10 @@
 """What the controller must be allowed to do, and no more: a table of RBAC rules, each with its reason. Pure.
 
-Nothing here is `*`. Routes are granted for the data planes that are named, and Flagger's objects only where Flagger's
-Canaries are carried out. Objects are made by server-side apply, for which the API server wants `create` and `patch`;
-`update` is needed for nothing but objects of Flagger's that are taken over whole. What the controller owns is deleted
-by the garbage collector, so `delete` is rare. Leases are granted in the controller's own namespace alone.
+Nothing here is `*`, but the names of external metrics, which are resources that nobody knows beforehand. Routes are
+granted for the data planes that are named, and Flagger's objects only where Flagger's Canaries are carried out. Objects
+are made by server-side apply, for which the API server wants `create` and `patch`; `update` is needed for nothing but
+objects of Flagger's that are taken over whole. What the controller owns is deleted by the garbage collector, so
+`delete` is rare. Leases are granted in the controller's own namespace alone.
 
 A target of a kind that is not built in is granted by whoever installs that kind: a ClusterRole of get, list, watch,
 create and patch on it, bound to the controller's ServiceAccount.
@@ -42,6 +43,20 @@ ROUTES: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 }
 """Of each traffic provider, the groups and resources that its routes are made of; Services everybody has."""
 
+METRICS: Mapping[str, tuple[Rule, ...]] = {
+    "externalmetrics": (Rule("external.metrics.k8s.io", ("*",), ("get", "list"), "to ask for external metrics"),),
+    "job": (
+        Rule(
+            "batch", ("jobs",), (*READ, "create", "delete"), "to run Jobs as checks, and end those not needed any more"
+        ),
+    ),
+    "keptn": (
+        Rule("metrics.keptn.sh", ("keptnmetrics",), ("get",), "to ask for Keptn's metrics"),
+        Rule("metrics.keptn.sh", ("analyses",), ("get", "create", "delete"), "to have Keptn analyse"),
+    ),
+}
+"""Of each metric provider that is asked through the API server, what is needed beside what everybody has."""
+
 LEASES: tuple[Rule, ...] = (
     Rule("coordination.k8s.io", ("leases",), ("create",), "to be elected"),
     Rule("coordination.k8s.io", ("leases",), ("get", "update"), "to stay so", only=("rollway-controller",)),
@@ -49,8 +64,9 @@ LEASES: tuple[Rule, ...] = (
 """In the controller's own namespace."""
 
 
-def rules(providers: Iterable[str], *, flagger: bool) -> tuple[Rule, ...]:
-    """What is to be granted where there are rollouts. Raises `KeyError` for a provider that is none."""
+def rules(providers: Iterable[str], *, flagger: bool, metrics: Iterable[str] = ()) -> tuple[Rule, ...]:
+    """What is to be granted where there are rollouts that use these traffic providers, and of the metric providers of
+    `METRICS` these. Raises `KeyError` for a provider that is none."""
     make = (*READ, "create", "patch", *(("update",) if flagger else ()))
     routes = dict.fromkeys(route for provider in providers for route in ROUTES[provider])
     return (
@@ -64,6 +80,7 @@ def rules(providers: Iterable[str], *, flagger: bool) -> tuple[Rule, ...]:
         Rule("keda.sh", ("scaledobjects",), make, "to scale primaries as targets are scaled"),
         Rule("events.k8s.io", ("events",), ("create", "patch"), "to tell what happens"),
         *(Rule(group, resources, (*make, "delete"), "to route traffic") for group, resources in routes),
+        *(rule for name in dict.fromkeys(metrics) for rule in METRICS[name]),
         *(_FLAGGERS if flagger else ()),
     )
 

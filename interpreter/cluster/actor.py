@@ -23,6 +23,7 @@ from interpreter.cluster.libraries import guardrails
 from interpreter.cluster.owner import API_VERSIONS, CANARY, Owner
 from interpreter.cluster.parts import Parts
 from interpreter.cluster.policy import Policy, policy_of
+from interpreter.cluster.references import foreign
 from interpreter.cluster.releasing import Releasing, release_unread
 from interpreter.cluster.reporting import Reporting
 from interpreter.cluster.runs import Recalled, Runs
@@ -128,10 +129,17 @@ class Actor:
         """Read and compile, unless nothing that it was read from has changed."""
         binding = guardrails(self._parts.caches)
         if self._read_from(owner, binding) != self._read_at:
-            self._policy = await policy_of(owner, self._read, self._parts.default_provider, binding)
+            self._policy = self._allowed(await policy_of(owner, self._read, self._parts.default_provider, binding))
             await self._listen(self._policy.sources)
             self._read_at = self._read_from(owner, binding)
         return self._policy
+
+    def _allowed(self, policy: Policy) -> Policy:
+        """The same, unless it names what this controller does not let it name."""
+        if policy.program is None or self._parts.cross_namespace_refs:
+            return policy
+        problems = foreign(policy.program)
+        return Policy(None, problems, policy.sources) if problems else policy
 
     async def _read(self, ref: Ref) -> Manifest | None:
         """An object with all its data. What belongs to the whole cluster may be out of sight."""

@@ -133,6 +133,12 @@ class Caches:
         """Whether all objects of a kind are known, or soon will be."""
         return self._place(Kind(api_version, kind), None) in self._informers
 
+    def unseen(self, namespace: str) -> str:
+        """Words to put behind what was not found in a namespace: why it could not be."""
+        if self.namespace in (None, namespace):
+            return ""
+        return f" to be seen from here: this controller looks after the namespace `{self.namespace}` only"
+
     @property
     def blind(self) -> str | None:
         """What is served and yet cannot be watched, in a line; None if all can."""

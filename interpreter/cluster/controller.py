@@ -38,6 +38,7 @@ class Settings:
     metrics_server: str | None = None
     default_provider: str = "istio"
     flagger: bool = True
+    cross_namespace_refs: bool = True
     workers: int = 8
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet asks from outside the pod
     port: int = 8080
@@ -98,6 +99,7 @@ class Controller:
             metrics_server=settings.metrics_server,
             default_provider=settings.default_provider,
             flagger=settings.flagger,
+            cross_namespace_refs=settings.cross_namespace_refs,
             workers=settings.workers,
             clock=settings.clock,
             boundary=settings.boundary,

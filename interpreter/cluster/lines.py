@@ -51,7 +51,7 @@ class Lines:
                 if isinstance(provider, str):
                     raise LineTrouble(f"the AlertProvider `{key}`: {provider}")
                 return provider
-        raise LineTrouble(f"there is no AlertProvider `{key}`")
+        raise LineTrouble(f"there is no AlertProvider `{key}`{self._caches.unseen(namespace)}")
 
     async def _of_provider(self, provider: AlertProvider) -> Line:
         data = await self._credentials.data(provider.namespace, provider.secret) if provider.secret else {}

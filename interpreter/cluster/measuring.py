@@ -83,7 +83,8 @@ class Measuring:
             if found is not None:
                 break
         else:
-            raise ProviderError(Trouble.BAD_QUERY, f"there is no MetricTemplate `{metric.template}`")
+            why = f"there is no MetricTemplate `{metric.template}`{self._caches.unseen(namespace)}"
+            raise ProviderError(Trouble.BAD_QUERY, why)
         template = read_metric_template(found)
         if isinstance(template, str):
             raise ProviderError(Trouble.BAD_QUERY, f"the MetricTemplate `{metric.template}`: {template}")

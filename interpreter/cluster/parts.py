@@ -15,7 +15,8 @@ from interpreter.cluster.outside import Outside
 @dataclass(frozen=True, slots=True)
 class Parts:
     """`boundary` is called between any two effects of a look: tests kill the process there. `default_provider` is the
-    traffic provider of a Canary that names none."""
+    traffic provider of a Canary that names none; `cross_namespace_refs` whether a policy may name MetricTemplates and
+    AlertProviders of other namespaces."""
 
     api: Api
     caches: Caches
@@ -24,3 +25,4 @@ class Parts:
     clock: Clock
     boundary: Callable[[str], None] | None = None
     default_provider: str = "kubernetes"
+    cross_namespace_refs: bool = True

@@ -68,6 +68,7 @@ class Term:
         metrics_server: str | None,
         default_provider: str,
         flagger: bool,
+        cross_namespace_refs: bool,
         workers: int,
         clock: Clock,
         boundary: Callable[[str], None] | None = None,
@@ -85,7 +86,16 @@ class Term:
         }
         self._measuring = Measuring(self._caches, credentials, Providers(settings), Jobs(api), clock)
         outside = Outside(self._caller, self._measuring, credentials, Lines(self._caches, credentials), self._recorder)
-        self._parts = Parts(api, self._caches, outside, self._recorder, clock, boundary, default_provider)
+        self._parts = Parts(
+            api,
+            self._caches,
+            outside,
+            self._recorder,
+            clock,
+            boundary,
+            default_provider,
+            cross_namespace_refs,
+        )
         self._flagger = flagger
         self._many = workers
         self._actors: dict[Ref, Actor] = {}

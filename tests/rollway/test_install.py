@@ -225,3 +225,26 @@ def test_a_cluster_that_moves_over_from_flagger_keeps_its_flags(capsys: pytest.C
         *("controller", "--metrics-server", "http://prometheus:9090"),
         *("--default-provider", "gatewayapi:v1"),
     ]
+
+
+def test_metric_providers_of_the_api_server_are_granted_by_name_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    def groups(*line: str) -> set[str]:
+        return {group for rule in granted(capsys, *line) for group in rule["apiGroups"]}
+
+    theirs = {"batch", "metrics.keptn.sh", "external.metrics.k8s.io"}
+    assert not theirs & groups()
+    assert theirs & groups("--metrics", "job") == {"batch"}
+    assert theirs & groups("--metrics", "job,keptn", "--metrics", "externalmetrics") == theirs
+    wild = [rule for rule in granted(capsys, "--metrics", "externalmetrics") if "*" in rule["resources"]]
+    assert [(rule["apiGroups"], rule["verbs"]) for rule in wild] == [(["external.metrics.k8s.io"], ["get", "list"])]
+
+
+def test_a_metric_provider_that_needs_no_rights_is_not_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["install", "--metrics", "datadog"]) == ExitCode.USAGE
+    assert "those that need some are externalmetrics, job, keptn" in capsys.readouterr().err
+
+
+def test_references_to_other_namespaces_can_be_switched_off(capsys: pytest.CaptureFixture[str]) -> None:
+    (controller,) = installed(capsys, "--no-cross-namespace-refs")["Deployment"]
+    (container,) = controller["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["controller", "--no-cross-namespace-refs"]

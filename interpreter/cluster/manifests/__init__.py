@@ -20,15 +20,17 @@ NAME = "rollway-controller"
 @dataclass(frozen=True, slots=True)
 class Installation:
     """What is to be installed. `watched` is the one namespace that is looked after, None for all; `providers` are the
-    data planes whose routes may be written."""
+    data planes whose routes may be written, `metrics` the metric providers that are asked through the API server."""
 
     image: str
     namespace: str = "rollway-system"
     watched: str | None = None
     providers: tuple[str, ...] = tuple(ROUTES)
+    metrics: tuple[str, ...] = ()
     flagger: bool = True
     metrics_server: str | None = None
     default_provider: str | None = None
+    cross_namespace_refs: bool = True
 
 
 def documents(wanted: Installation) -> list[str]:
@@ -48,7 +50,7 @@ def documents(wanted: Installation) -> list[str]:
 
 
 def _access(wanted: Installation) -> Iterable[str]:
-    granted = rules(wanted.providers, flagger=wanted.flagger)
+    granted = rules(wanted.providers, flagger=wanted.flagger, metrics=wanted.metrics)
     if wanted.watched is None:
         yield _role(wanted, NAME, granted, within=None)
     else:
@@ -63,7 +65,11 @@ def _arguments(wanted: Installation) -> list[str]:
         given += ["--metrics-server", wanted.metrics_server]
     if wanted.default_provider is not None:
         given += ["--default-provider", wanted.default_provider]
-    return given if wanted.flagger else [*given, "--no-flagger"]
+    if not wanted.flagger:
+        given.append("--no-flagger")
+    if not wanted.cross_namespace_refs:
+        given.append("--no-cross-namespace-refs")
+    return given
 
 
 def _role(wanted: Installation, name: str, granted: Iterable[Rule], *, within: str | None) -> str:
