@@ -104,6 +104,10 @@ examples: $(READY) ## take every example through all that can be done with it
 bench: $(READY) ## measure what must be fast, and print the figures
 	$(BIN)/python -m bench
 
+.PHONY: simulation
+simulation: $(READY) ## what the checks promise, in many thousand simulated rollouts
+	$(BIN)/python -m tests.simulation
+
 .PHONY: docs
 docs: $(READY) ## build the pages into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
