@@ -125,3 +125,34 @@ def test_a_row_is_sound(name: str) -> None:
 def test_who_can() -> None:
     assert can_all("sticky") == [name for name in PROVIDERS if PROVIDERS[name].sticky and name != "local"]
     assert "kubernetes" not in can_all("weights")
+
+
+@pytest.mark.parametrize("traffic", [GATEWAY, "istio", 'skipper { ingress "shop" }', "local"])
+def test_who_can_give_a_baseline_its_part(lint: Any, traffic: str) -> None:
+    assert lint("RW414", traffic=traffic, rest="baseline") == []
+
+
+def test_a_baseline_on_a_data_plane_that_cannot_split_in_three(full: Any) -> None:
+    (found,) = full("RW414", traffic=NGINX, rest="baseline")
+    assert (found.span.text, found.message) == ("baseline", "`nginx` cannot give a baseline a part of the traffic")
+    assert [label.span.text for label in found.labels] == ["nginx"]
+    assert "`of primary`" in found.help
+    assert "`gateway_api`" in found.help
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("daemonset", "one pod on every node"), ("service", "only a Deployment or a StatefulSet")]
+)
+def test_a_baseline_of_what_cannot_be_copied(lint: Any, kind: str, words: str) -> None:
+    text = f"""import "std/http"
+rollout agent in shop {{
+  target {kind}/agent
+  traffic istio
+  baseline
+  analysis {{ every 1m; tolerate 3 failures; require success_rate >= 99% }}
+  steps {{ ramp 10% to 50% by 10%; promote }}
+}}
+"""
+    ((place, message),) = lint("RW414", text)
+    assert place == "baseline"
+    assert words in message

@@ -16,6 +16,7 @@ from interpreter.state import (
     NotifyAction,
     Phase,
     Readiness,
+    ReadyQuestion,
     Verdict,
 )
 from tests.interpreter.machine.rig import DISASTER, HEALTH, HOLD, MINUTE, SLO, START, Rig, program, ramp
@@ -315,3 +316,42 @@ def test_a_baseline_runs_as_long_as_the_canary_is_judged() -> None:
     assert rig.desired.baseline
     rig.go(60)
     assert not rig.desired.baseline
+
+
+def test_a_share_of_the_traffic_waits_for_the_baseline_too() -> None:
+    rig = Rig(ramp(10, baseline=True, deadline_ms=60_000))
+    rig.ready = lambda question: Readiness(question.role != "baseline", "1 of 2 pods are available")
+    rig.begin()
+    assert rig.weights == [0]
+    assert rig.state.reason == "traffic stays: the baseline is not ready: 1 of 2 pods are available"
+    rig.ready = lambda question: Readiness(True)
+    rig.go(1)
+    assert rig.weights == [0, 10]
+    asked = {
+        (one.revision, one.scale) for one in rig.asked if isinstance(one, ReadyQuestion) and one.role == "baseline"
+    }
+    assert asked == {("v1", CanaryScale("full"))}
+
+
+def test_a_baseline_that_never_comes_up_ends_the_run() -> None:
+    rig = Rig(ramp(10, baseline=True, deadline_ms=60_000))
+    rig.ready = lambda question: Readiness(question.role != "baseline", "no room")
+    rig.begin().go(70)
+    assert rig.is_in(Phase.FAILED)
+    assert rig.state.run is not None
+    assert "the baseline is not ready: no room" in rig.state.run.reason
+    assert rig.weights == [0]
+
+
+def test_without_a_baseline_none_is_waited_for() -> None:
+    rig = Rig(ramp(10)).begin()
+    assert not [one for one in rig.asked if isinstance(one, ReadyQuestion) and one.role == "baseline"]
+
+
+def test_a_promotion_takes_the_baseline_away_before_the_primary_changes() -> None:
+    rig = Rig(ramp(10, baseline=True)).begin()
+    rig.ready = lambda question: Readiness(question.role != "primary")
+    rig.go(60)
+    assert rig.is_in(Phase.PROMOTING)
+    assert rig.desired is not None
+    assert (rig.desired.primary, rig.desired.baseline) == ("v2", False)
