@@ -69,7 +69,11 @@ def _fix(found: Chances, one: CheckChances) -> str:
     test = _test(one.check)
     if test is not None and test.test in ("meets", "certified"):
         bad = found.service.healthy[test.metric]
-        usual = f"{percent(bad.bad)} of requests are bad as it is" if isinstance(bad, Requests) else "it is not kept"
+        usual = (
+            f"{show.percent(bad.bad, 3)} of requests are bad as it is"
+            if isinstance(bad, Requests)
+            else "it is not kept"
+        )
         return f"{usual}; take an objective that the service keeps"
     for metric in leaves(found.program, one.check):
         match found.program.metrics[metric].unit:

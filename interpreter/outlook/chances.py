@@ -244,7 +244,7 @@ class _Maker(NamedTuple):
         if len(checks) != 1 or not gathers(checks[0].condition):
             return None
         long = _lengthened(self.program)
-        way = course(long, _only(long, checks))
+        way = course(long, _only(long, checks))._replace(most_looks=PATIENT_LOOKS + 2 * planned_looks(self.program))
         well = self.expected.healthy
         if errors is not None and errors.half is None:
             made = self._made(way, "errors", _harmed(well, _more_errors), PATIENT_RUNS)
