@@ -5,6 +5,7 @@ Written with Jinja2, which escapes all that comes from a policy or a server; the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -21,15 +22,14 @@ from interpreter.backtest.replay import Replay
 from interpreter.backtest.tally import Tally
 from interpreter.backtest.telling import About
 from interpreter.durations import duration
-from interpreter.simulator.telling import bar, decisive
+from interpreter.simulator.telling import decisive, why
 from interpreter.state import CheckRecord, Instant, Verdict
 from rollway.charts import Axis, Chart, Line, Mark, Threshold, draw
 from rollway.scales import quantity
+from rollway.terminal import plural
 
 _SHARES = (Unit.PERCENT, Unit.RATIO, Unit.EVENTS)
 _TIMES = (Unit.SECONDS, Unit.MILLISECONDS, Unit.HISTOGRAM)
-_MARKED = 12
-"""More marks than this would hide what they mark."""
 
 
 class Row(NamedTuple):
@@ -37,7 +37,6 @@ class Row(NamedTuple):
 
     at: str
     weight: str
-    bar: str
     verdict: str
     words: str
     values: str
@@ -53,6 +52,7 @@ def page(about: About, replay: Replay, drawn: Sequence[Graph]) -> str:
         title=f"{about.program.name}: backtest",
         result=telling.verdict(replay),
         fine=story.outcome == "promoted",
+        why="\n".join(why(story)[1:]),
         notes=[],
         charts=[*(_chart(graph, shown, marks) for graph in drawn), _weights(replay, shown, marks)],
         rows=[_row(moment.check) for moment in story.moments if moment.check is not None],
@@ -63,13 +63,15 @@ def page(about: About, replay: Replay, drawn: Sequence[Graph]) -> str:
 
 def quiet_page(about: About, found: Tally, replays: Sequence[Replay], drawn: Sequence[Graph]) -> str:
     """Many rollouts that nothing was wrong with."""
-    marks = [Mark(alarm.ended_ms / 1000, "false alarm") for alarm in found.alarms[:_MARKED]]
+    ended = Counter(alarm.ended_ms for alarm in found.alarms)
+    marks = [Mark(at_ms / 1000, plural(count, "false alarm")) for at_ms, count in sorted(ended.items())]
     seen = telling.coverage(one for replay in replays for one in replay.seen)
     return _rendered(
         about,
         title=f"{about.program.name}: false alarms in quiet times",
         result=f"{len(found.alarms)} of {found.rollouts} rollouts of nothing new would have been ended",
         fine=not found.alarms,
+        why="",
         notes=[*telling.how(about), *telling.bound(found)],
         charts=[_chart(graph, about.within, marks) for graph in drawn],
         rows=[],
@@ -151,7 +153,6 @@ def _row(record: CheckRecord) -> Row:
     return Row(
         f"{datetime.fromtimestamp(record.at_ms / 1000, UTC):%H:%M:%S}",
         f"{record.weight:g}%",
-        bar(record.weight),
         record.verdict.value.replace("_", " "),
         "; ".join(_words(record)),
         ", ".join(f"{name} {value}" for name, value in values),

@@ -36,6 +36,7 @@ PLAIN = Axis()
 _DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2", "1 2")
 _CHARACTER = 6.6  # the mean width of a letter at 11 px, for what must be kept apart
 _ROW = 15.0
+_MOST_ROWS = 4  # of the marks' words: what they are about needs room as well
 _STYLE = """
 .rw-chart{--rw-text:#1f2328;--rw-soft:#59636e;--rw-grid:#e3e6ea;--rw-warn:#b3261e;
 --rw-0:#0b62b8;--rw-1:#b35900;--rw-2:#1a7f4b;--rw-3:#8a3ab9;--rw-4:#59636e;--rw-5:#a3195b;
@@ -81,7 +82,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment that matters, with words at it."""
+    """A moment that matters, with words at it. Where many are close together, the last of them are without words."""
 
     at: float
     label: str
@@ -260,8 +261,10 @@ def _thresholds(chart: Chart, box: _Box) -> list[str]:
 
 
 class _Placed(NamedTuple):
+    """A mark, and the row of its words; None where they have no room."""
+
     mark: Mark
-    row: int
+    row: int | None
 
 
 def _mark_rows(chart: Chart) -> tuple[list[_Placed], float]:
@@ -280,6 +283,9 @@ def _mark_rows(chart: Chart) -> tuple[list[_Placed], float]:
         x = across.place(mark.at) * (chart.width - 70) + 50
         start = x if x + width <= chart.width else x - width
         row = next((i for i, end in enumerate(ends) if end <= start), len(ends))
+        if row == _MOST_ROWS:
+            placed.append(_Placed(mark, None))
+            continue
         ends[row:] = [start + width] if row == len(ends) else [start + width, *ends[row + 1 :]]
         placed.append(_Placed(mark, row))
     return placed, _ROW * len(ends) + 4
@@ -293,8 +299,10 @@ def _marks(placed: list[_Placed], box: _Box, chart: Chart) -> list[str]:
     drawn: list[str] = []
     base = box.top - (_ROW + 6 if chart.y.label else 6.0) - 4
     for mark, row in placed:
-        x, y = box.across(mark.at), base - _ROW * row
+        x, y = box.across(mark.at), base - _ROW * (row or 0)
         drawn.append(f'<path class="rw-mark" d="M{x:.1f} {y - 9:.1f}V{box.bottom:.1f}"/>')
+        if row is None:
+            continue
         fits = x + _CHARACTER * len(mark.label) + 4 <= chart.width
         drawn.append(_text(mark.label, x + (4 if fits else -4), y, "start" if fits else "end", "rw-name"))
     return drawn

@@ -2,7 +2,7 @@
 
 Each comparison of the checks is a graph of its two sides: what is measured of the canary, the same of the primary, and
 the constant that it is held to. A statistical check is two: what it judges, of both arms, and the evidence that it has
-gathered, with the limit at which it ends the rollout. All are sampled at the checks' own steps from a little before the
+gathered, with the limit at which it fails. All are sampled at the checks' own steps from a little before the
 rollout to a little behind its end, so that one sees what it came from and what it was spared.
 """
 
@@ -32,6 +32,7 @@ from dsl.ir import (
 from interpreter.analysis.evaluate import Compiler, Scope, evidence_key, unit_of
 from interpreter.analysis.leaves import label
 from interpreter.analysis.readings import Bounds, Look, Missing
+from interpreter.analysis.show import plain
 from interpreter.analysis.statistical import prepare_test, tests_in
 from interpreter.backtest.moments import Span
 from interpreter.backtest.replay import Replay
@@ -223,4 +224,6 @@ def _evidence(program: Program, analysis: Analysis, check: Check, test: Statisti
         if moment.check is not None and isinstance(log_e, float):
             points.append((moment.check.at_ms, min(MOST_EVIDENCE, max(LEAST_EVIDENCE, exp(min(log_e, 600.0))))))
     title = f"evidence of {check.text}"
-    return Graph(title, Unit.NUMBER, (Curve("evidence", tuple(points)),), ((limit, "ends the rollout"),), True)
+    return Graph(
+        title, Unit.NUMBER, (Curve("evidence", tuple(points)),), ((limit, f"{plain(limit, 3)}: the check fails"),), True
+    )

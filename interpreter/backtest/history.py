@@ -71,11 +71,6 @@ class History:
         }
 
     @property
-    def requests(self) -> int:
-        """How many the server was sent."""
-        return self._ranges.requests
-
-    @property
     def example(self) -> str:
         """A query as it was sent; "none" before there was one."""
         return self._ranges.example

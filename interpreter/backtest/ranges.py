@@ -54,24 +54,27 @@ class Ranges(Prometheus):
         self.requests = 0
         self.example = "none"
         self._problems: dict[_Piece, ProviderError] = {}
+        self._waiting: set[_Piece] = set()
 
     @property
     def problem(self) -> ProviderError | None:
         """Why a piece could not be had, if one could not."""
-        return next(iter(self._problems.values()), None)
+        late = [ProviderError(Trouble.TRANSIENT, f"{self._url} gave no answer in time")] if self._waiting else []
+        return next(iter((*self._problems.values(), *late)), None)
 
     async def measure(self, query: RenderedQuery) -> Measurement:
         """As of the query's moment. Raises `ProviderError`."""
         piece = self._piece(query)
         points = self._pieces.get(piece)
         if points is None:
-            self._problems[piece] = ProviderError(Trouble.TRANSIENT, f"{self._url} gave no answer in time")
+            self._waiting.add(piece)
             try:
                 points = self._pieces[piece] = await self._fetched(piece, query)
             except ProviderError as error:
                 self._problems[piece] = error
                 raise
-            del self._problems[piece]
+            self._waiting.discard(piece)
+            self._problems.pop(piece, None)
         return Measurement(points.get(query.at_ms, ()))
 
     def _piece(self, query: RenderedQuery) -> _Piece:

@@ -56,9 +56,9 @@ def coverage(seen: Iterable[Seen]) -> tuple[Coverage, ...]:
 
 
 def text(about: About, replay: Replay) -> str:
-    """One rollout, from its beginning to its end."""
-    story = replay.story
-    parts = [*_head(about, "replayed"), "", *_table(replay), "", verdict(replay), *telling.why(story), ""]
+    """One rollout: how it ended and why, then the way there."""
+    why = telling.why(replay.story)
+    parts = [*_head(about, "replayed"), "", verdict(replay), *why, "", *_table(replay), ""]
     return "\n".join((*parts, *_seen(coverage(replay.seen)))) + "\n"
 
 
@@ -88,11 +88,12 @@ def verdict(replay: Replay) -> str:
     """How it ended, in one line."""
     story, at = replay.story, written(replay.ended_ms)
     after = duration(replay.ended_ms - replay.start_ms)
+    reason = story.reason.partition("; the last: ")[0]  # the check itself is told apart
     match story.outcome:
         case "promoted":
             return f"would have been promoted at {at}, after {after}"
         case "rolled_back":
-            return f"would have been rolled back at {at}, after {after}: {story.reason}"
+            return f"would have been rolled back at {at}, after {after}: {reason}"
         case "waiting" | "running":
             why = f": {story.reason}" if story.reason else ""
             return f"not at its end when the history ends, at {at}, after {after}{why}"

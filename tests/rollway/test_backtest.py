@@ -182,15 +182,15 @@ def test_who_we_are_is_told_from_a_file_or_a_folder(
 def test_false_alarms_beside_what_is_promised(capsys: pytest.CaptureFixture[str], server: FakePrometheus) -> None:
     server.says = steady
     write(f"{STRICT}; require requests.rate <= 2%")
-    line = asked(server, "--quiet-since", "1d", "--every", "30m")
+    line = asked(server, "--quiet-since", "1d", "--every", "1h")
     out, _ = run(capsys, ExitCode.FINE, *line)
-    assert "48 rollouts, one every 30m: " in out
+    assert "24 rollouts, one every 1h: " in out
     assert "statistical checks ended 0 of " in out
     assert "they promise at most 1% of healthy rollouts" in out
     found = json.loads(run(capsys, ExitCode.FINE, *line, "--json")[0])
     assert found["by_check"].keys() == {"requests.rate <= 2%"}
-    assert 0 < len(found["false_alarms"]) < 48
-    assert found["promoted"] + found["unfinished"] + len(found["false_alarms"]) == 48
+    assert 0 < len(found["false_alarms"]) < 24
+    assert found["promoted"] + found["unfinished"] + len(found["false_alarms"]) == 24
     assert {form["query"].split("[")[0] for form in server.asked} == {"bad_till-primary", "all_till-primary"}
 
 

@@ -137,6 +137,12 @@ def test_labels_of_near_marks_are_apart_and_inside() -> None:
         assert y != row or x + width <= other
 
 
+def test_many_marks_leave_the_plot_its_room() -> None:
+    root = _parsed(_chart(marks=tuple(Mark(NOON + i, "false alarm") for i in range(40))))
+    assert sum(e.get("class") == "rw-mark" for e in root.iter(f"{SVG}path")) == 40
+    assert sum(e.text == "false alarm" for e in root.iter(f"{SVG}text")) == 4
+
+
 def test_what_is_outside_a_fixed_axis_has_no_label() -> None:
     chart = _chart(y=Axis(low=0, high=0.005), x=Axis(kind="time", low=NOON, high=NOON + 300))
     assert "at most 1%" not in _texts(chart)
