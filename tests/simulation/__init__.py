@@ -11,6 +11,7 @@
 | `on_counts`, `on_latencies`, `on_objectives`, `on_restarts` | those functions |
 | `rows` | what a figure comes to, and what it is held to |
 | `table` | rows as text, and as the table of `docs/explanation/simulation.md` |
+| `plots` | the plots of `docs/explanation/analysis.md` |
 
 A figure is a share of rollouts or a quantile of a delay. Delays are counted in requests of the canary until the abort,
 infinite where there is none. Every figure has its own stream of chance, made from the seed and its name, so that each
