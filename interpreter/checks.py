@@ -36,6 +36,9 @@ from interpreter.state import (
 )
 from interpreter.turn import Turn
 
+_MOST_TOLD = 4
+"""So many values are told in a sentence; all of them are shown where there is room."""
+
 
 def first_due(turn: Turn, analysis: Analysis, *, at_once: bool = False, first_ms: int | None = None) -> int:
     """When an instruction's first check is due: after one interval (or `first_ms`), and not within the warm-up."""
@@ -199,11 +202,18 @@ def explain(record: CheckRecord, verdict: Verdict) -> str:
 
 
 def _line(result: CheckResult) -> str:
-    values = ", ".join(f"{name} is {value}" for name, value in result.values)
+    values = told_values(result)
     detail = result.detail
     if len(result.values) == 1 and detail.startswith(f"{result.values[0][1]} "):
         _, _, detail = detail.partition("; ")  # the comparison of one value says no more than the value does
     return ": ".join(part for part in (f"`{result.words}`", "; ".join(filter(None, (values, detail)))) if part)
+
+
+def told_values(result: CheckResult) -> str:
+    """The values of a line in a sentence. Of a judgement, which has many, the detail names those that matter."""
+    if len(result.values) > _MOST_TOLD and result.detail:
+        return ""
+    return ", ".join(f"{name} is {value}" for name, value in result.values)
 
 
 def count_check(turn: Turn, tolerate: Tolerance, *, passed: bool, why: str) -> None:

@@ -162,15 +162,20 @@ def _told(metrics: list[Metric], known: Known) -> Iterator[str]:
 
 
 def _values(card: Card, known: Known, score: kayenta.Score | None) -> tuple[tuple[str, str], ...]:
-    """The score, that of each group with its weight, and each metric's classification."""
+    """The score, that of each group with its weight, and each metric's classification. A metric that is a group of its
+    own is one value."""
     values: list[tuple[str, str]] = []
     if score is not None:
         values.append(("score", show.plain(score.value, 5)))
     weights = kayenta.weights({group.name: kayenta.Group((), group.weight) for group in card.groups if group.scored})
     for group in card.groups:
+        weight = f" at weight {show.plain(weights[group.name])}" if score is not None and group.scored else ""
+        if [metric.name for metric in group.metrics] == [group.name]:
+            found = _value(group.metrics[0], known[group.metrics[0].key])
+            values.append((group.name, found + weight))
+            continue
         if score is not None and group.scored:
-            own, weight = show.plain(score.groups[group.name], 5), show.plain(weights[group.name])
-            values.append((f"group {group.name}", f"{own} at weight {weight}"))
+            values.append((group.name, f"{show.plain(score.groups[group.name], 5)}{weight}"))
         values += [(metric.name, _value(metric, known[metric.key])) for metric in group.metrics]
     return tuple(values)
 

@@ -115,7 +115,7 @@ def classification(test: Test, rules: kayenta.Rules, state: State) -> kayenta.Cl
     if silent >= needed:
         return kayenta.classify((), (), rules)
     if points < needed:
-        return Missing(Gap.UNSURE, f"{points} of the {needed} points of each arm that it takes to judge")
+        return Missing(Gap.UNSURE, f"{points} of {needed} points of each arm")
     if silent >= kayenta.FEWEST_POINTS:
         return Missing(Gap.UNSURE, f"no data in {show.count(silent, 'window')} in a row")
     return kayenta.classify(numbers(state, "canary"), numbers(state, "other"), rules)

@@ -42,7 +42,7 @@ def _pegs(text: str, values: Sequence[tuple[str, str]]) -> tuple[list[_Peg], lis
             pegs.append(_Peg(at, value))
         if not places:
             rest.append((name, value))
-    return sorted(pegs), rest
+    return sorted(pegs), [value for value in values if value in rest]
 
 
 def _places(text: str, name: str) -> list[int]:

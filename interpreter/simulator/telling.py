@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from dsl.ir import Program
+from interpreter.checks import told_values
 from interpreter.durations import duration
 from interpreter.simulator.power import drawn
 from interpreter.simulator.scenario import zone
@@ -147,7 +148,7 @@ def _judged(record: CheckRecord, many: str = "") -> str:
 
 
 def _told(result: CheckResult) -> str:
-    values = ", ".join(f"{name} is {value}" for name, value in result.values)
+    values = told_values(result)
     enough = values and result.verdict in (Verdict.FAIL, Verdict.ABORT)
     return f"`{result.words}`: {values if enough else result.detail or values}".removesuffix(": ")
 

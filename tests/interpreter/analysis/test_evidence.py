@@ -356,7 +356,7 @@ def test_kayenta_waits_for_fifty_points_and_then_judges() -> None:
     policy = program(require(KAYENTA))
     higher = list(looks(policy, iter(alternating(30, 20, 55)), FIVE))
     assert [judgement.verdict for judgement in higher] == [INCONCLUSIVE] * 49 + [FAIL] * 6
-    assert higher[0].results[0].detail == "1 of the 50 points of each arm that it takes to judge"
+    assert higher[0].results[0].detail == "1 of 50 points of each arm"
     assert higher[-1].results[0].detail.startswith("high, 1.4")
     lower = list(looks(policy, iter(alternating(20, 30, 50)), FIVE))
     assert lower[-1].verdict is PASS
