@@ -37,6 +37,14 @@ demo-cluster: $(READY) ## the same in a cluster on this machine (the first time 
 prometheus: ## find the Prometheus that tests run against, or fetch one
 	@./tests/prometheus/fetch
 
+.PHONY: backtest-history
+backtest-history: $(READY) ## make the past that backtests are tested on: real servers, load, a Prometheus (17 minutes)
+	@$(BIN)/python -m tests.backtest.history
+
+.PHONY: backtest-guide
+backtest-guide: $(READY) ## write the outputs and charts of the guide to backtests anew
+	@$(BIN)/python -m tests.backtest.guide
+
 .PHONY: controlplane
 controlplane: $(READY) ## find the Kubernetes control plane that tests run against, or build it (ten minutes, once)
 	@$(BIN)/python -m tests.controlplane.fetch
