@@ -87,7 +87,7 @@ class Packages(NamedTuple):
     among them, and installed first. The program is the environment's Python."""
 
     requirements: Path
-    first: tuple[str, ...] = ("setuptools", "wheel")
+    first: tuple[str, ...] = ("packaging", "setuptools", "wheel")
     environment: Mapping[str, str] = {}
 
     def kept(self, room: Path) -> Path | None:
