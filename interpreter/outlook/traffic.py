@@ -66,7 +66,7 @@ def wanted(
     if rps is None or errors is None:
         needed = (("`--rps 50`", rps), ("`--errors 0.2%`", errors))
         missing = " and ".join(name for name, given in needed if given is None)
-        raise Unusable(f"what the checks promise depends on the traffic: {missing} is missing, or `--prometheus URL`")
+        raise Unusable(f"what the checks promise depends on the traffic: give {missing} too, or `--prometheus URL`")
     return _typed(rps, errors, latency, slow)._replace(runs=number)
 
 

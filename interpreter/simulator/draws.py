@@ -10,8 +10,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from functools import lru_cache
 from itertools import accumulate, pairwise
-from math import erf, exp, inf, lgamma, log, sqrt
+from math import exp, inf, lgamma, log, sqrt
 from random import Random
+from statistics import NormalDist
 
 NORMAL = 2_000.0
 """The mean above which a count is drawn from the normal distribution."""
@@ -22,7 +23,10 @@ _FAR = 9.0
 PROMETHEUS_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """The upper bounds that Prometheus' client libraries give a histogram nobody configured, in seconds."""
 
-P99 = 2.3263478740408408
+_NORMAL = NormalDist()
+_SLIGHT = 1e-9
+
+P99 = _NORMAL.inv_cdf(0.99)
 """The normal distribution's 99th percentile, in standard deviations."""
 
 
@@ -49,28 +53,29 @@ def _table(mean: float) -> tuple[int, list[float]]:
 def lognormal_shares(median: float, p99: float, bounds: tuple[float, ...]) -> tuple[float, ...]:
     """Which share of requests falls into each bucket, the one beyond the last bound included. Seconds."""
     spread = max(1e-9, log(p99 / median) / P99)
-    within = [0.5 * (1 + erf(log(bound / median) / (spread * sqrt(2)))) for bound in bounds]
+    within = [_NORMAL.cdf(log(bound / median) / spread) for bound in bounds]
     return _between(within)
 
 
 def stretched(shares: tuple[float, ...], bounds: tuple[float, ...], factor: float) -> tuple[float, ...]:
     """The same for requests that each take `factor` times as long, where only the buckets are known.
 
-    Within a bucket the logarithms of latencies are taken to be spread evenly; those in the first bucket to lie between
-    a tenth of its bound and the bound, those beyond the last bound stay there.
+    Between two bounds latencies are taken to be lognormal, so that lognormal ones come out exactly; below the first
+    bound they go on as between the first two.
     """
-    cumulated = list(accumulate(shares))[:-1]
-    return _between([_share_within(bound / factor, cumulated, bounds) for bound in bounds])
+    cumulated = list(accumulate(shares))[: len(bounds)]
+    scores = [_NORMAL.inv_cdf(min(1 - _SLIGHT, max(_SLIGHT, each))) for each in cumulated]
+    return _between([_share_within(log(bound / factor), bounds, scores) for bound in bounds])
 
 
-def _share_within(latency: float, cumulated: list[float], bounds: tuple[float, ...]) -> float:
-    lower, below = bounds[0] / 10, 0.0
-    for bound, within in zip(bounds, cumulated, strict=True):
-        if latency <= bound:
-            part = max(0.0, log(latency / lower) / log(bound / lower))
-            return below + (within - below) * part
-        lower, below = bound, within
-    return below
+def _share_within(latency: float, bounds: tuple[float, ...], scores: list[float]) -> float:
+    """Which share takes at most so long. `latency` is a logarithm."""
+    if len(bounds) == 1:
+        return _NORMAL.cdf(scores[0])
+    above = min(len(bounds) - 1, max(1, bisect_left(bounds, exp(latency))))
+    left, right = log(bounds[above - 1]), log(bounds[above])
+    part = (latency - left) / (right - left)
+    return _NORMAL.cdf(scores[above - 1] + part * (scores[above] - scores[above - 1]))
 
 
 def _between(within: list[float]) -> tuple[float, ...]:
