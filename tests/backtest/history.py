@@ -1,6 +1,6 @@
 """Makes the history that the backtests are tested on: real servers, real requests, a real Prometheus that looks on.
 
-    make backtest-history        # takes a quarter of an hour
+    make backtest-history        # takes 17 minutes
 
 Two HTTP servers count their requests as any service does. The primary serves alone at first; in that quiet part a
 dependency of both fails for a while, which is nobody's regression. Then a canary serves beside it, and after some

@@ -14,9 +14,9 @@ from interpreter.providers.prometheus import Prometheus
 from interpreter.providers.provider import RenderedQuery
 from rollway.__main__ import main
 from rollway.exit_codes import ExitCode
+from tests.backtest.guide import GUIDE, POLICY, iso, kept, plain, shown
 from tests.backtest.server import moments, quiet, remembering
 
-POLICY = Path(__file__).with_name("checkout.rollout")
 EVERY = 15_000
 AT = moments()
 
@@ -67,21 +67,13 @@ def test_no_false_alarm_in_quiet_times_and_a_threshold_has_some(
     found = backtest(capsys, ExitCode.FINE, POLICY, "--prometheus", server, *line)
     assert (found["rollouts"], found["false_alarms"]) == (36, [])
     assert int(str(found["promoted"])) >= 10
-    plain = tmp_path / "plain.rollout"
-    plain.write_text(POLICY.read_text().replace("no_regression(requests)", "requests.rate <= 2%"))
-    found = backtest(capsys, ExitCode.FINE, plain, "--prometheus", server, *line)
+    found = backtest(capsys, ExitCode.FINE, plain(tmp_path), "--prometheus", server, *line)
     alarms = found["false_alarms"]
     assert isinstance(alarms, list)
     assert len(alarms) >= 10
     ended = sorted(alarm["ended_at"] for alarm in alarms)
     assert ended[0] > iso(AT["burst_from"])
     assert ended[-1] < iso(AT["burst_to"] + 60_000)
-
-
-def iso(at_ms: int) -> str:
-    from interpreter.backtest.moments import written
-
-    return written(at_ms).replace(" UTC", "Z").replace(" ", "T")
 
 
 @pytest.mark.parametrize("arm", ["checkout", "checkout-primary"])
@@ -115,3 +107,10 @@ def test_what_is_beyond_its_memory_is_no_data(server: str, capsys: pytest.Captur
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "has no data of any metric between" in printed.err
+
+
+def test_the_guide_shows_what_is_printed(server: str, tmp_path: Path) -> None:
+    """`make backtest-guide` writes it anew."""
+    assert shown(server, tmp_path) == kept()
+    policy = POLICY.read_text().partition("\n\n")[2]
+    assert f"```rollout\n{policy}```\n" in GUIDE.read_text()
