@@ -26,6 +26,7 @@ POLICY = """
       scaler  hpa/web
       service { port 80; target_port http }
       traffic istio
+      baseline
       steps   { shift to 20%; wait for gate go; promote }
       on delete revert
     }
