@@ -194,10 +194,11 @@ def _count(turn: Turn, analysis: Analysis, record: CheckRecord, *, holds_raise: 
 
 
 def explain(record: CheckRecord, verdict: Verdict) -> str:
-    """The lines of a check that made it what it is, in words."""
-    lines = [_line(result) for result in record.results if result.verdict is verdict]
+    """The lines of a check that made it what it is, in words. What is only observed made it nothing."""
+    counting = [result for result in record.results if result.kind != "observe"]
+    lines = [_line(result) for result in counting if result.verdict is verdict]
     if not lines:
-        lines = [_line(result) for result in record.results if result.verdict is not Verdict.PASS]
+        lines = [_line(result) for result in counting if result.verdict is not Verdict.PASS]
     return "; ".join(lines) or "all checks passed"
 
 
