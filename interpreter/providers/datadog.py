@@ -75,14 +75,14 @@ def parse_scalar(answer: Any) -> Measurement:
     """Columns of numbers, beside columns of the tags that they are grouped by."""
     if answer.get("errors"):
         raise ProviderError(Trouble.BAD_QUERY, f"Datadog says: {_words(answer['errors'])}")
-    columns = answer["data"]["attributes"]["columns"]
+    columns = answer["data"]["attributes"].get("columns") or ()
     groups = [column for column in columns if column["type"] == "group"]
     return Measurement(tuple(_cells([column for column in columns if column["type"] != "group"], groups)))
 
 
 def _cells(columns: list[Any], groups: list[Any]) -> Iterator[Sample]:
     for column in columns:
-        for row, value in enumerate(column["values"]):
+        for row, value in enumerate(column.get("values") or ()):
             labels = {group["name"]: ",".join(group["values"][row]) for group in groups}
             yield from sample(value, f"the column `{column['name']}`", labels)
 

@@ -7,8 +7,8 @@ The query is written as in their consoles, the index on the first line and the b
 
 The number is that of the aggregation; without one it is how many documents there are. Documents outside of the window
 are left out by their `@timestamp`, unless the query has a `range` of its own. Where no document is found there is no
-data, though a sum over none would be 0. Failed shards, and a search that ran out of time, are a part of the data and no
-number. No path but `_search` can be asked.
+data, though a sum over none would be 0. Failed shards, clusters that were skipped, and a search that ran out of time,
+are a part of the data and no number. No path but `_search` can be asked: neither ES|QL nor SQL and PPL.
 
 Sources: the search API's references of both. Their client libraries refuse each other's servers.
 """
@@ -102,6 +102,12 @@ def _whole(answer: Any) -> None:
         said = "; ".join(filter(None, reasons))
         failed = f"{shards['failed']} of {shards['total']} shards failed"
         raise ProviderError(Trouble.PARTIAL, f"the data is not whole: {failed}" + (f": {said}" if said else ""))
+    clusters = answer.get("_clusters") or {}
+    left = sum(int(clusters.get(kind) or 0) for kind in ("skipped", "partial", "failed"))
+    if left:
+        raise ProviderError(
+            Trouble.PARTIAL, f"the data is not whole: {left} of {clusters.get('total', '?')} clusters gave not all"
+        )
     if answer.get("timed_out"):
         raise ProviderError(Trouble.PARTIAL, "the data is not whole: the search ran out of time")
     if answer.get("terminated_early"):

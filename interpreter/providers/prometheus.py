@@ -2,8 +2,12 @@
 
 `vector` gives samples with their labels, `scalar` one without. Values are texts; "NaN" and "+Inf" are numbers to
 Prometheus and mean no data or a mistake to us, so they are passed on as they are and named later. Warnings mean that a
-part of the data is missing (Thanos says so when a store is down): that is an error, not a number. What newer servers
-call `infos` is about the query, and is passed on as a warning of ours.
+part of the data is missing (Thanos says so when a store is down, VictoriaMetrics's cluster by `isPartial`): that is an
+error, not a number. A warning that begins with `PromQL warning` is about the query, and an error too, under another
+name; what newer servers call `infos` is passed on as a warning of ours.
+
+Over httpx. `prometheus-api-client` gives the result without its type, the warnings and the kind of an error, has no
+limit of time of its own, and blocks.
 
 Who we are is told in one of five ways, the first that fits: `token`, or `username` and `password`, of the Secret; a
 token for its `client_id`, `client_secret`, `token_url` and `scope` (OAuth 2.0); a signature for Amazon's managed
@@ -23,6 +27,7 @@ from interpreter.providers.oauth import OAuth, has_client
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble
 from interpreter.providers.threads import Threads
 
+_ABOUT_QUERY = "PromQL warning"
 _TYPE = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -89,8 +94,13 @@ def parse(body: bytes, whose: str = "Prometheus") -> Measurement:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProviderError(Trouble.BAD_QUERY, f"the server's answer is not {whose}'s: check its address") from error
     warnings = tuple(str(warning) for warning in answer.get("warnings") or ())
-    if warnings:
+    about_query = tuple(said for said in warnings if said.startswith(_ABOUT_QUERY))
+    if len(about_query) < len(warnings):
         raise ProviderError(Trouble.PARTIAL, f"the data is not whole: {'; '.join(warnings)}")
+    if answer.get("isPartial") is True:
+        raise ProviderError(Trouble.PARTIAL, "the data is not whole: a part of the cluster's storage did not answer")
+    if about_query:
+        raise ProviderError(Trouble.BAD_QUERY, f"the server warns of the query: {'; '.join(about_query)}")
     infos = tuple(str(info) for info in answer.get("infos") or ())
     if kind == "vector":
         return Measurement(tuple(_sample(row) for row in result), infos)

@@ -75,9 +75,18 @@ async def test_a_query_in_json_goes_to_the_newer_api(server: Server, datadog: Da
     assert sent["attributes"]["queries"][0]["aggregator"] == "avg"
 
 
-@pytest.mark.parametrize("columns", [[], [{"type": "number", "name": "a", "values": []}]])
-async def test_no_column_and_no_value_are_no_data(server: Server, datadog: Datadog, columns: list[object]) -> None:
-    server.answers = [gives({"data": {"attributes": {"columns": columns}}})]
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"columns": None},
+        {"columns": []},
+        {"columns": [{"type": "number", "name": "a", "values": []}]},
+        {"columns": [{"type": "number", "name": "a", "values": None}]},
+    ],
+)
+async def test_no_column_and_no_value_are_no_data(server: Server, datadog: Datadog, attributes: object) -> None:
+    server.answers = [gives({"data": {"attributes": attributes}})]
     assert (await datadog.measure(SCALAR)).samples == ()
 
 

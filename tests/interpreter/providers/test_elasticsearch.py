@@ -97,6 +97,8 @@ def test_a_sum_over_nothing_is_no_data_and_not_zero() -> None:
             ),
             "2 of 5 shards failed: field is text",
         ),
+        (found(_clusters={"total": 3, "successful": 2, "skipped": 1}), "1 of 3 clusters gave not all"),
+        (found(_clusters={"total": 2, "successful": 1, "skipped": 0, "partial": 1}), "1 of 2 clusters"),
         (found(timed_out=True), "ran out of time"),
         (found(terminated_early=True), "ended early"),
         (found({"value": 10000, "relation": "gte"}), "only 10000"),

@@ -74,6 +74,21 @@ async def test_every_shape_that_is_one_number_or_several(server: Server, prometh
         (says(200, '{"data":{"resultType":"matrix","result":[]}}'), Trouble.BAD_QUERY, "gives a matrix"),
         (says(200, '{"data":{"resultType":"vector","result":[{"metric":{}}]}}'), Trouble.BAD_QUERY, "not a number"),
         (vector(("{}", "1"), warnings='["one store is down"]'), Trouble.PARTIAL, "not whole: one store is down"),
+        (
+            vector(("{}", "1"), warnings='["PromQL warning: no quantile 2", "one store is down"]'),
+            Trouble.PARTIAL,
+            "not whole: PromQL warning: no quantile 2; one store is down",
+        ),
+        (
+            vector(("{}", "1"), warnings='["PromQL warning: no quantile 2"]'),
+            Trouble.BAD_QUERY,
+            "warns of the query: PromQL warning: no quantile 2",
+        ),
+        (
+            says(200, '{"status":"success","isPartial":true,"data":{"resultType":"vector","result":[]}}'),
+            Trouble.PARTIAL,
+            "a part of the cluster's storage did not answer",
+        ),
         (says(302, "", "Location: http://elsewhere.test/"), Trouble.BAD_QUERY, "refused the query (302)"),
     ],
 )

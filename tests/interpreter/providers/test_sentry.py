@@ -52,6 +52,19 @@ async def test_sessions_are_asked_as_documented(server: Server, sentry: Sentry) 
     assert server.target()[2] == asked
 
 
+async def test_sessions_of_an_hour_are_no_number_of_a_minute(server: Server, sentry: Sentry) -> None:
+    hour = {"start": "2026-11-23T05:00:00Z", "end": "2026-11-23T06:00:00Z"}
+    rate = {"groups": [{"by": {}, "totals": {"crash_free_rate(session)": 0.99}}]}
+    server.answers = [gives({**hour, **rate})]
+    assert (await sentry.measure(SESSIONS)).samples[0].value == 0.99
+    minute = SESSIONS._replace(text=SESSIONS.text.removesuffix("&statsPeriod=1h"))
+    error = await refused(sentry, minute)
+    assert error.trouble is Trouble.PARTIAL
+    assert "about 60 minutes that are not the window: ask with statsPeriod=1h" in str(error)
+    server.answers = [gives({"start": "2026-11-23T05:50:00Z", "end": "2026-11-23T05:52:00Z", **rate})]
+    assert (await sentry.measure(minute)).samples[0].value == 0.99
+
+
 @pytest.mark.parametrize(
     ("query", "answer"),
     [
