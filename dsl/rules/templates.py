@@ -1,6 +1,5 @@
-"""Templates in queries and messages, and PromQL in queries: checked by `dsl.embedded.jinja_check` and
-`dsl.embedded.promql_check`, and
-brought back to the words in the file."""
+"""Templates in queries and messages, PromQL and Jobs in queries: checked by `dsl.embedded.jinja_check`,
+`dsl.embedded.promql_check` and `dsl.embedded.job_check`, and brought back to the words in the file."""
 
 from __future__ import annotations
 
@@ -52,6 +51,10 @@ def _query(unit: str, query: syntax.Query, parameters: frozenset[str], settled: 
         problems = check_promql(text, unit, query.part.text if query.part else "", parameters)
         if settled:
             problems = tuple(problem for problem in problems if problem.code != "RW513")
+    if not problems and query.provider.text == "job":
+        from dsl.embedded.job_check import check as check_job  # noqa: PLC0415 - seldom needed
+
+        problems = check_job(text, parameters)
     for problem in problems:
         yield said(query.text, problem)
 

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from dsl.embedded.job_manifest import API_VERSION, KIND, JobManifest
 from interpreter.cluster import names
 from interpreter.cluster.api import Api, ApiError, Conflict, Forbidden, Gone, NotFound, NotLeader, Unreachable
 from interpreter.cluster.applier import label_of
@@ -28,7 +29,7 @@ from interpreter.cluster.asking import trouble_of
 from interpreter.cluster.owner import Owner
 from interpreter.masking import mask
 from interpreter.objects import Manifest, Ref
-from interpreter.providers.job import API_VERSION, GRACE_S, KIND, Ended, Wanted
+from interpreter.providers.job import GRACE_S, Ended
 from interpreter.providers.provider import ProviderError, Trouble
 from interpreter.state import MetricQuestion
 from interpreter.workloads.diagnosis import why
@@ -57,7 +58,7 @@ class Check(NamedTuple):
         stem = f"{_slug(owner.name)[:26]}-{_slug(question.metric)[:24]}".rstrip("-")
         return Ref(API_VERSION, KIND, owner.namespace, f"{stem}-{digest}")  # a label of its pods: 63 at most
 
-    def manifest(self, wanted: Wanted) -> dict[str, Any]:
+    def manifest(self, wanted: JobManifest) -> dict[str, Any]:
         """The Job to make. Raises `ProviderError` for one that is to be elsewhere."""
         owner = self.owner
         if wanted.namespace not in ("", owner.namespace):
@@ -114,7 +115,7 @@ class Jobs:
         self._running: set[Ref] = set()
         self._cleaning: set[asyncio.Task[None]] = set()
 
-    async def run(self, check: Check, wanted: Wanted) -> Ended:
+    async def run(self, check: Check, wanted: JobManifest) -> Ended:
         """Make the Job, or find it, and wait until it has ended. Raises `ProviderError`."""
         manifest = check.manifest(wanted)
         try:

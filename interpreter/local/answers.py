@@ -16,6 +16,7 @@ from dsl.ir import Program
 from interpreter.local.metering import Metering, Subject, Tally
 from interpreter.local.upstreams import Upstreams
 from interpreter.providers import counts
+from interpreter.providers.job import Job
 from interpreter.providers.metrics import Metrics
 from interpreter.providers.prometheus import Prometheus
 from interpreter.state import Answer, Instant, MetricQuestion
@@ -53,7 +54,7 @@ class Answers:
         self._given = prometheus is not None
         self._counting: asyncio.Future[float] | None = None
         asked = _without_servers(program) if prometheus is not None else program
-        self._metrics = Metrics(asked, {"prometheus": Prometheus(prometheus)}, timeout=timeout)
+        self._metrics = Metrics(asked, {"prometheus": Prometheus(prometheus), "job": Job()}, timeout=timeout)
 
     async def answer(self, question: MetricQuestion, now: Instant) -> Answer:
         """Never raises for what a server does."""

@@ -33,6 +33,8 @@ def answers(name: str, metric: Metric) -> bool:
 def answer(counted: Counted, metric: Metric, question: MetricQuestion) -> Answer:
     """The counts over the question's window. No request at all is an answer too: it is for the machine to judge."""
     if not answers(question.metric, metric):
+        if any(query.provider == "job" for query in metric.queries):
+            return ErrorAnswer(f"`{question.metric}` is a Job, and Jobs are run in a cluster only")
         wanted = ", ".join(sorted({query.provider for query in metric.queries})) or "a metric server"
         return ErrorAnswer(
             f"`{question.metric}` is asked of {wanted}, and there is none here: give one with --prometheus URL"

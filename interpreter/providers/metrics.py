@@ -24,6 +24,7 @@ from interpreter.providers.provider import (
     Trouble,
     about,
     error_answer,
+    guarded,
     nothing,
 )
 from interpreter.providers.sharing import Sharing
@@ -122,9 +123,10 @@ class Metrics:
             found.secret,
             found.region,
         )
-        limit = provider.timeout if isinstance(provider, Patient) else self._timeout
+        if isinstance(provider, Patient):  # in nobody's way, and nobody's answer but ours
+            return await guarded(provider, rendered, timeout=provider.timeout)
         asker = f"{self._program.namespace}/{self._program.name}"
-        return await self._sharing.measure(provider, rendered, asker=asker, timeout=limit)
+        return await self._sharing.measure(provider, rendered, asker=asker, timeout=self._timeout)
 
 
 def variables(program: Program, metric: Metric, question: MetricQuestion) -> dict[str, object]:

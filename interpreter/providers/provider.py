@@ -92,7 +92,8 @@ class Provider(Protocol):
 
 @runtime_checkable
 class Patient(Protocol):
-    """A provider whose answers take longer than others'. `timeout` is the limit for one question, in seconds."""
+    """A provider whose answers take longer than others', and are for one rollout alone: nothing of it is shared, and
+    it takes no place at a server. `timeout` is the limit for one question, in seconds."""
 
     timeout: float
 
