@@ -7,7 +7,7 @@ from typing import Any
 
 from interpreter.analysis import show
 from interpreter.durations import duration
-from interpreter.outlook.advice import advice, percent
+from interpreter.outlook.advice import HOPELESS, advice, percent
 from interpreter.outlook.chances import Chances, Moment, Noticing, Prospect, Share, words
 
 _HEAD = (
@@ -118,6 +118,9 @@ def _healthy(whole: Prospect) -> str:
 
 
 def _missed(whole: Prospect) -> Iterator[str]:
+    if whole.healthy.value >= HOPELESS:
+        yield "missed     next to nothing, for most healthy releases are ended as well"
+        return
     for what, seen in (("one more error in 100 requests", whole.errors), ("10% more latency", whole.slower)):
         if seen is not None:
             missed = Share(seen.share.of - seen.share.number, seen.share.of)
