@@ -21,8 +21,10 @@ TUNED = 1000.0
 TUNED_ALPHA = 0.05
 LEAST_MASS = 1e-3
 STEPS = 60
-NEAR = 1e-9
-NARROW = 1e-12
+NEAR = 1e-4
+"""How near to the limit evidence has to come, as its root, for one more step of the secant to be the last."""
+
+NARROW = 1e-7
 
 
 def prior_mass(tuned: float) -> float:
@@ -39,7 +41,8 @@ def interval(bad: float, total: float, *, alpha: float = 0.05, tuned: float = TU
     against = _evidence(bad, total, prior_mass(tuned))
     least = against(bad / total) if 0 < bad < total else 0.0
     target = math.sqrt(-math.log(alpha) - least)
-    low, high = (_bound(against, bad / total, end, least, target, total) for end in (0.0, 1.0))
+    seen = math.asin(math.sqrt(bad / total))
+    low, high = (_bound(against, seen, end, least, target, total) for end in (0.0, math.pi / 2))
     return low, high
 
 
@@ -60,34 +63,26 @@ def _evidence(bad: float, total: float, mass: float) -> Callable[[float], float]
 def _bound(
     against: Callable[[float], float], seen: float, end: float, least: float, target: float, total: float
 ) -> float:
-    """Where evidence crosses its limit, between what was seen and the end of the range.
+    """Where evidence crosses its limit, between what was seen and the end of the range; both as angles, whose squared
+    sines are the shares.
 
-    The root of the evidence is all but linear in the share, so that a secant finds the place in a few steps; where it
+    The root of the evidence is all but linear in the angle, so that a secant finds the place in a few steps; where it
     would leave the bracket, the bracket is halved.
     """
-    if seen == end:
-        return end
+    up = end > seen
     inside, outside, last, last_root = seen, end, seen, 0.0
-    share = _guess(seen, end, 2 * target * target, total)
+    angle = seen + math.copysign(target / math.sqrt(2 * total), end - seen)
     for _ in range(STEPS):
-        root = math.sqrt(max(0.0, against(share) - least))
-        if root < target:
-            inside = share
-        else:
-            outside = share
-        if abs(root - target) < NEAR or abs(outside - inside) < NARROW:
+        if not (inside < angle < outside if up else outside < angle < inside):
+            angle = (inside + outside) / 2
+        if abs(outside - inside) < NARROW:
+            return math.sin(outside) ** 2
+        root = math.sqrt(max(0.0, against(math.sin(angle) ** 2) - least))
+        missing = target - root
+        inside, outside = (angle, outside) if missing > 0 else (inside, angle)
+        slope = (root - last_root) / (angle - last)
+        last, last_root = angle, root
+        angle = angle + missing / slope if slope else outside
+        if abs(missing) < NEAR:
             break
-        slope = (root - last_root) / (share - last)
-        last, last_root = share, root
-        share = share + (target - root) / slope if slope else outside
-        if not min(inside, outside) < share < max(inside, outside):
-            share = (inside + outside) / 2
-    return end if abs(share - end) < NARROW else share
-
-
-def _guess(seen: float, end: float, squared: float, total: float) -> float:
-    """Wilson's bound of as many standard deviations, which is near."""
-    middle = seen + squared / (2 * total)
-    reach = math.sqrt(squared * (seen * (1 - seen) / total + squared / (4 * total * total)))
-    share = (middle + (reach if end else -reach)) / (1 + squared / total)
-    return share if min(seen, end) < share < max(seen, end) else (seen + end) / 2
+    return math.sin(min(math.pi / 2, max(0.0, angle))) ** 2
