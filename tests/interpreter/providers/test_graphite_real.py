@@ -52,9 +52,11 @@ async def test_the_counts_of_windows_that_follow_each_other_are_those_that_came_
         "sumSeries(no.such.*)",
         "divideSeries(depth.mail,shop-primary.requests)",
         "offset(no.thing,1)",
+        "sumSeries((depth.mail",
     ],
 )
 async def test_silence_and_zero_by_zero_are_no_data(url: str, at_ms: int, target: str) -> None:
+    """And so is a target that cannot be read: Graphite does not tell it from one that it does not know."""
     assert reason(await answer(number("graphite", target, url), at_ms)) == "it: the query has no result"
 
 

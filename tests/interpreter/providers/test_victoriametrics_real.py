@@ -4,6 +4,7 @@ scalar is a vector there, 0/0 is no result, and every refusal has the status 422
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,14 @@ async def test_what_is_not_one_number_is_named_in_the_servers_words(url: str, te
     given = await answer(number("prometheus", text, url), AT_MS)
     assert isinstance(given, state.ErrorAnswer)
     assert words in reason(given)
+
+
+async def test_a_server_as_it_comes_answers_about_a_moment_ago_and_does_not_say_so(tmp_path: Path) -> None:
+    """By half a minute, unless it is told otherwise; an hour here, so that no slow machine makes a difference."""
+    now = int(time.time() * 1000)
+    with running(tmp_path, "-search.latencyOffset=1h") as behind:
+        behind.write(f"depth 7 {now - 3_660_000}", f"depth 9 {now - 1000}")
+        assert await answer(number("prometheus", "depth", behind.url), now) == state.Value(7.0)
 
 
 async def test_who_may_ask_is_asked(tmp_path: Path) -> None:
