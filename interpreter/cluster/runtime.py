@@ -21,10 +21,12 @@ from interpreter.cluster.clock import Clock
 from interpreter.cluster.diagnosing import Diagnosing
 from interpreter.cluster.outside import Outside
 from interpreter.cluster.owner import Owner
+from interpreter.cluster.rehearsal import refusals
 from interpreter.cluster.runs import Runs
 from interpreter.cluster.steering import signals
 from interpreter.cluster.subject import Subject
 from interpreter.objects import Manifest
+from interpreter.phases import AT_REST
 from interpreter.state import (
     Action,
     ActionResult,
@@ -69,6 +71,8 @@ class ClusterRuntime:
         self.state = state
         self.leaving = False
         """Set before what is out is cancelled only because the controller stops, or begins anew: it is asked again."""
+        self.refusals: tuple[str, ...] = ()
+        """Why steps of the policy could not be carried out now: nothing new is begun before that is mended."""
         self._runs = runs
         self._applier = applier
         self._arranging = arranging
@@ -83,15 +87,22 @@ class ClusterRuntime:
 
     async def observe(self) -> Inputs:
         snapshot = self.subject.snapshot()
+        self.refusals = self._rehearsed()
         return Inputs(
             revision=snapshot.revision if snapshot is not None else None,
             routing=self.routing(),
             signals=signals(self.owner),
-            suspended=self.owner.suspended,
+            suspended=self.owner.suspended or bool(self.refusals),
             deleted=self.owner.deleted,
             finished=self._finished(self.subject.program),
             program_digest=self._digest,
         )
+
+    def _rehearsed(self) -> tuple[str, ...]:
+        if self.state.phase not in AT_REST or self.subject.target is None:
+            return ()
+        provider, site = self.subject.provider, self.subject.site("", baseline=self.subject.program.baseline)
+        return refusals(provider, site, self.subject.objects(provider.refs(site)))
 
     def routing(self) -> Routing | None:
         """What the data plane has been told; while the primary comes up, only once the Service leads to it too."""
@@ -136,7 +147,7 @@ class ClusterRuntime:
 
     async def _without_baseline(self, desired: Desired) -> None:
         """On the way out no routes are written any more, but for a baseline that may still have its part."""
-        if self.subject.baseline is not None:
+        if self._arranging.baseline.there:
             with suppress(TrafficError):
                 await self.reroute(desired.routing)
             await self._arranging.baseline.remove()

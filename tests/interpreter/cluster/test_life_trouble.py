@@ -9,6 +9,7 @@ import pytest
 
 from interpreter.cluster import names
 from interpreter.objects import Manifest
+from tests.controlplane.cluster import ControlPlane
 from tests.interpreter.cluster.history import history
 from tests.interpreter.cluster.hooks import Hooks
 from tests.interpreter.cluster.life import Life, canary_weight, life
@@ -352,3 +353,47 @@ async def test_trouble_of_one_is_none_of_another(kubeconfig: str, namespace: str
         await at_work.delete("Service", "web-canary")
         await at_work.phase("Initialized")
         assert (await _condition(at_work, "Ready"))["status"] == "True"
+
+
+# --- routes ---------------------------------------------------------------------------------------------------------
+
+AT_A_LATER_STEP = """
+    rollout web in NAMESPACE {
+      target   deployment/web
+      service  { port 80; target_port http }
+      traffic  gateway_api { route "shop" }
+      deadline 2m
+      steps    { shift to 20%; route to canary when header "x-group" == "beta"; promote }
+    }
+"""
+
+
+def users_route(group: str) -> Manifest:
+    headers = [{"name": "x-group", "value": group}]
+    rule = {"matches": [{"headers": headers}], "backendRefs": [{"name": "web", "port": 80}]}
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": "shop"},
+        "spec": {"parentRefs": [{"name": "public"}], "rules": [rule]},
+    }
+
+
+async def test_a_route_that_a_later_step_could_not_have_is_told_of_before_the_rollout_begins(
+    control_plane: ControlPlane, kubeconfig: str, namespace: str
+) -> None:
+    control_plane.install_crds("gateway-api")
+    async with life(kubeconfig, namespace, speed=20) as at_work:
+        await at_work.apply(users_route("alpha"))
+        await at_work.deployment()
+        await at_work.rollout(AT_A_LATER_STEP)
+        said = await at_work.happened("PolicyRefused", "two tests on `x-group`")
+        assert '`route to canary when header "x-group" == "beta"`' in said
+        await at_work.push("web:2")
+        (ready,) = [one for one in (await at_work.status())["conditions"] if one["type"] == "Ready"]
+        assert (ready["status"], ready["reason"]) == ("False", "InvalidPolicy")
+        assert (await at_work.status())["phase"] == "Initialized"
+        assert await at_work.replicas("web") == 0
+        await at_work.apply(users_route("beta"))
+        await at_work.phase("Succeeded")
+        assert await at_work.image("web-primary") == "web:2"
