@@ -24,11 +24,9 @@ Series = tuple[float | Answer, ...]
 Given = Mapping[str, tuple[Series, Series]]
 
 
-def kayenta(metric: str, *, points: float = 5, **options: str) -> Statistical:
-    return Statistical(
-        "kayenta", metric, MINUTE, Arm.PRIMARY, {"min_points": points}, {"direction": "increase", **options},
-        measure(metric),
-    )  # fmt: skip
+def kayenta(metric: str, points: float = 5, options: Mapping[str, str] | None = None) -> Statistical:
+    words = {"direction": "increase", **(options or {})}
+    return Statistical("kayenta", metric, MINUTE, Arm.PRIMARY, {"min_points": points}, words, measure(metric))
 
 
 def group(name: str, *tests: Statistical, weight: float | None = None) -> JudgementGroup:
@@ -36,7 +34,7 @@ def group(name: str, *tests: Statistical, weight: float | None = None) -> Judgem
 
 
 def alone(name: str, **options: str) -> JudgementGroup:
-    return group(name, kayenta(name, **options))
+    return group(name, kayenta(name, options=options))
 
 
 def policy(*checks: Check) -> Program:
@@ -52,7 +50,7 @@ def answered(point: float | Answer) -> Answer:
 def judgements(checks: tuple[Check, ...], given: Given) -> list[judge.Judgement]:
     """One look a minute at these series, the canary's and the primary's; the evidence goes through JSON in between."""
     ticks = len(next(iter(given.values()))[0])
-    answers = [
+    answers: list[Mapping[tuple[str, str] | str, Answer]] = [
         {
             (metric, arm): answered(series[tick])
             for metric, both in given.items()
@@ -135,7 +133,9 @@ def test_what_is_muted_may_be_silent_or_broken(answer: Answer) -> None:
 
 
 def test_a_critical_metric_condemns_whatever_the_others_are() -> None:
-    judgement = Judgement((group("g", *(kayenta(name) for name in "abc"), kayenta("d", critical="true")),), 10, 5)
+    judgement = Judgement(
+        (group("g", *(kayenta(name) for name in "abc"), kayenta("d", options={"critical": "true"})),), 10, 5
+    )
     verdict, result = last(judgement, a=HEALTHY, b=HEALTHY, c=HEALTHY, d=SICK)
     assert verdict is ABORT
     assert dict(result.values)["score"] == "0"
@@ -151,7 +151,7 @@ def test_a_critical_metric_does_not_wait_for_others_that_have_too_few_points() -
 
 
 def test_a_critical_metric_that_passes_condemns_nothing() -> None:
-    judgement = Judgement((group("g", kayenta("a", critical="true"), kayenta("b")),))
+    judgement = Judgement((group("g", kayenta("a", options={"critical": "true"}), kayenta("b")),))
     assert last(judgement, a=HEALTHY, b=SICK)[0] is FAIL
 
 
