@@ -83,6 +83,8 @@ class _Rendering:
             done[_ref(change)] = change
         for change in self._routes(routing, done):
             done[_ref(change)] = change
+        if self.program.baseline:
+            self.notes.append("the baseline is made for each run, beside the canary, and is not shown")
         return Rendered(tuple(map(self._labelled, done.values())), tuple(self.notes))
 
     def reads(self) -> Iterator[Ref]:

@@ -14,6 +14,7 @@ from interpreter.state import Instant, Readiness, State
 from interpreter.workloads import progress
 from interpreter.workloads.baseline import baseline, is_of
 from interpreter.workloads.kind import REVISION
+from interpreter.workloads.metadata import is_ours
 from interpreter.workloads.services import baseline_services
 
 
@@ -41,10 +42,16 @@ class Baseline:
         for change in baseline_services(subject.program, *label, target, existing, made):
             await self._applier.do(change)
 
+    @property
+    def there(self) -> bool:
+        """Whether there is one, and not a workload of somebody else's of that name."""
+        found = self._subject.baseline
+        return found is not None and is_ours(found)
+
     async def remove(self) -> None:
         """Its Services are its own, and go with it."""
         self._serves = False
-        if self._subject.baseline is not None:
+        if self.there:
             await self._applier.do(Delete(self._subject.baseline_ref))
 
     def readiness(self, revision: str, state: State, replicas: int, wall: Instant) -> Readiness:
