@@ -133,7 +133,7 @@ def how(about: About) -> Iterator[str]:
 def bound(found: Tally) -> Iterator[str]:
     """What the statistical checks promise, beside what they did."""
     if found.bound is None or found.surprise is None:
-        yield "no statistical check: plain thresholds promise nothing of false alarms"
+        yield "no statistical check: plain thresholds and scores promise nothing of false alarms"
         return
     share = percent(found.promised / found.decided) if found.decided else "0%"
     yield (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -211,6 +212,13 @@ def test_a_check_that_breaks_its_promise_is_told(capsys: pytest.CaptureFixture[s
     assert "that is more than chance" in out
 
 
+def test_kayentas_judge_promises_nothing(capsys: pytest.CaptureFixture[str], server: FakePrometheus) -> None:
+    server.says = lambda query, at: at % 7.0 if query == "queue_till-primary" else None
+    write("require kayenta(queue)")
+    assert main(["backtest", *asked(server, "--quiet-since", "6h", "--every", "2h")]) == ExitCode.FINE
+    assert "plain thresholds and scores promise nothing" in capsys.readouterr().out
+
+
 def test_numbers_are_alike_in_both_arms_and_it_says_so(
     capsys: pytest.CaptureFixture[str], server: FakePrometheus
 ) -> None:
@@ -218,7 +226,7 @@ def test_numbers_are_alike_in_both_arms_and_it_says_so(
     write("require queue <= 2 * queue of primary")
     out, _ = run(capsys, ExitCode.FINE, *asked(server, "--quiet-since", "6h", "--every", "1h"))
     assert "no counts, so that both arms have the primary's own values: `queue`" in out
-    assert "plain thresholds promise nothing" in out
+    assert "plain thresholds and scores promise nothing" in out
 
 
 # --- the report ---------------------------------------------------------------------------------------------------
@@ -242,10 +250,17 @@ def test_the_report_is_one_file(
 def test_hostile_words_stay_words_in_the_report(
     capsys: pytest.CaptureFixture[str], server: FakePrometheus, folder: Path
 ) -> None:
-    server.says = lambda query, _: {"<img src=x onerror=alert(1)>": 1.0} if query.startswith("took") else 5.0
-    write("require duration.quantile(0.5) <= 1s; observe requests.rate <= 2%")
-    run(capsys, ExitCode.FINDINGS, *asked(server, "--from", FROM, "--html", "report.html"))
-    assert "<img" not in (folder / "report.html").read_text()
+    server.url += "/<img src=x onerror=alert(1)>"
+    for since in ("--from", "--quiet-since"):
+        write(f"{STRICT}; require requests.rate < 2%; require clicks > 1")
+        code = ExitCode.FINDINGS if since == "--from" else ExitCode.FINE
+        server.says = bad_canary if since == "--from" else steady
+        run(capsys, code, *asked(server, since, FROM, "--every", "1h", "--html", "report.html"))
+        page = (folder / "report.html").read_text()
+        assert "&lt;img src=x" in page
+        assert "<img" not in page
+        assert "requests.rate &lt; 2%" in page
+        assert "rate < 2" not in page
 
 
 def test_a_report_that_cannot_be_written(capsys: pytest.CaptureFixture[str], server: FakePrometheus) -> None:
@@ -306,6 +321,20 @@ def test_a_server_that_refuses_is_no_verdict(
     out, err = run(capsys, ExitCode.USAGE, *asked(server, "--from", FROM))
     assert out == ""
     assert why in err
+
+
+def test_a_server_that_hangs_is_no_verdict(
+    capsys: pytest.CaptureFixture[str], server: FakePrometheus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = threading.Event()
+    monkeypatch.setattr("interpreter.backtest.history.TIMEOUT_S", 0.2)
+    server.says = lambda _, __: 1.0 if done.wait(20) else None
+    try:
+        out, err = run(capsys, ExitCode.USAGE, *asked(server, "--from", FROM))
+    finally:
+        done.set()
+    assert out == ""
+    assert f"`requests` of canary: {server.url} gave no answer in time" in err
 
 
 @pytest.mark.parametrize("since", ["--from", "--quiet-since"])
