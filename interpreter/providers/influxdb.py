@@ -119,7 +119,7 @@ def _flux(answer: Answer) -> Measurement:
         if sample is None:
             continue
         series = (row.get("result", ""), row.get("table", ""), sample.labels.get("le", ""))
-        time = row.get("_time", "")
+        time = row.get("_time", "").removesuffix("Z")  # so that a whole second is before its fractions
         if series not in newest or time >= newest[series][0]:
             newest[series] = (time, sample)
     return Measurement(tuple(sample for _, sample in newest.values()))

@@ -81,7 +81,7 @@ def _samples(page: Mapping[str, Any]) -> Iterator[Sample]:
     keys = [str(label["key"]) for label in described.get("labelDescriptors", ())]
     for series in page.get("timeSeriesData", ()):
         labels = dict(zip(keys, map(_label, series.get("labelValues", ())), strict=False))
-        points = sorted(series.get("pointData", ()), key=lambda point: str(point["timeInterval"]["endTime"]))
+        points = sorted(series.get("pointData", ()), key=_end)
         for point in reversed(points):
             if len(point["values"]) != 1:
                 raise ProviderError(Trouble.BAD_QUERY, "the query gives several columns, and one is needed")
@@ -89,6 +89,11 @@ def _samples(page: Mapping[str, Any]) -> Iterator[Sample]:
             if value is not None:
                 yield Sample(labels, value)
                 break
+
+
+def _end(point: Mapping[str, Any]) -> str:
+    """In UTC; without its `Z` a whole second is before its fractions."""
+    return str(point["timeInterval"]["endTime"]).removesuffix("Z")
 
 
 def _label(value: Mapping[str, Any]) -> str:

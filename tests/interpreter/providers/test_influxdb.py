@@ -87,6 +87,12 @@ async def test_the_newest_row_of_a_table_counts_and_every_table_is_a_series(serv
     assert [(sample.labels["host"], sample.value) for sample in got.samples] == [("a", 2.0), ("b", 3.0)]
 
 
+async def test_a_fraction_of_a_second_is_after_the_whole_one(server: Wire, influx: InfluxDB) -> None:
+    rows = ",,0,2026-01-01T00:00:00.5Z,2,a\r\n,,0,2026-01-01T00:00:00Z,1,a\r\n,,0,2026-01-01T00:00:00.25Z,3,a\r\n"
+    server.answers = [Said(TABLE + rows)]
+    assert [sample.value for sample in (await influx.measure(QUERY)).samples] == [2.0]
+
+
 async def test_tables_with_other_columns_follow_each_other(server: Wire, influx: InfluxDB) -> None:
     second = "\r\n#datatype,string,long,long,string\r\n#default,_result,,,\r\n,result,table,_value,le\r\n"
     server.answers = [Said(TABLE + ",,0,2026-01-01T00:00:00Z,1,a\r\n" + second + ",,1,7,0.1\r\n,,1,9,+Inf\r\n")]

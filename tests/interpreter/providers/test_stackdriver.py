@@ -79,6 +79,10 @@ async def test_the_newest_point_that_is_not_null_counts(server: Wire, google: St
     moments = [point(f"2026-01-01T00:0{minute}:00Z", doubleValue=float(minute)) for minute in (1, 3, 2)]
     server.answers = [page(*moments, point("2026-01-01T00:04:00Z"))]
     assert (await google.measure(query(server, key))).samples == (Sample({"pod": "a"}, 3.0),)
+    server.answers = [
+        page(point("2026-01-01T00:00:00.5Z", doubleValue=2.0), point("2026-01-01T00:00:00Z", doubleValue=1.0))
+    ]
+    assert (await google.measure(query(server, key))).samples == (Sample({"pod": "a"}, 2.0),)
 
 
 @pytest.mark.parametrize("answer", [Said({}), page(), page(point("2026-01-01T00:00:00Z"))])
