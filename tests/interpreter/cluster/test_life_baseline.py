@@ -12,7 +12,7 @@ import pytest
 from interpreter.objects import Manifest
 from tests.interpreter.cluster.history import History, World, history
 from tests.interpreter.cluster.hooks import Hooks
-from tests.interpreter.cluster.life import Life, canary_weight, life
+from tests.interpreter.cluster.life import Life, canary_weight, deployment, life
 
 SEEN = ("VirtualService", "Deployment", "Service", "Pod")
 STEPS = "shift to 20%\n wait for gate go\n shift to 50%\n promote"
@@ -170,3 +170,33 @@ async def test_where_none_can_be_run_the_policy_is_refused(
         said = await at_work.happened("PolicyRefused", words)
         assert "RW414" in said
         assert "of primary" in said
+
+
+async def test_a_statefulsets_baseline_has_a_governing_service_of_its_own(
+    kubeconfig: str, namespace: str, hooks: Hooks
+) -> None:
+    spec = {"clusterIP": "None", "selector": {"app": "web"}, "ports": [{"name": "http", "port": 8080}]}
+    governing = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web-pods"}, "spec": spec}
+    given = deployment()
+    given |= {"kind": "StatefulSet", "spec": {**given["spec"], "serviceName": "web-pods"}}
+    text = policy(hooks).replace("deployment/", "statefulset/")
+    async with life(kubeconfig, namespace, speed=20.0) as at_work:
+        await at_work.apply(governing, given)
+        await at_work.rollout(text)
+        await at_work.phase("Initialized")
+        container = {"name": "app", "image": "web:2", "ports": [{"name": "http", "containerPort": 8080}]}
+        await at_work.edit("StatefulSet", "web", {"spec": {"template": {"spec": {"containers": [container]}}}})
+        await at_work.until(lambda seen: "waiting for gate" in seen.get("reason", ""))
+        made = await at_work.get("StatefulSet", "web-baseline")
+        assert made["status"]["readyReplicas"] == 2
+        assert made["spec"]["serviceName"] == "web-pods-baseline"
+        own = await at_work.get("Service", "web-pods-baseline")
+        assert (own["spec"]["clusterIP"], own["spec"]["selector"]) == ("None", {"app": "web-baseline"})
+        hooks.open("go")
+        await at_work.phase("Succeeded")
+        for kind, name in (
+            ("StatefulSet", "web-baseline"),
+            ("Service", "web-pods-baseline"),
+            ("Service", "web-baseline"),
+        ):
+            await at_work.gone(kind, name)

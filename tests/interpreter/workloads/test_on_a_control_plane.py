@@ -10,6 +10,7 @@ import pytest
 from dsl.ir import Scaler, Service, WorkloadRef
 from interpreter.objects import Apply, Edit, Manifest, ref_of
 from interpreter.workloads import configs, scalers
+from interpreter.workloads.baseline import baseline
 from interpreter.workloads.daemonset import DaemonSetKind
 from interpreter.workloads.deployment import DeploymentKind
 from interpreter.workloads.kind import REVISION, WorkloadKind
@@ -132,6 +133,25 @@ def test_the_controllers_tell_the_pods_of_both_apart_and_readiness_sees_them(
     assert made.snapshot(kind, nothing) == made.snapshot(kind, found)
     deadline = cluster.api.until(cluster.path(found), lambda each: not _pods_of(each))
     assert kind.readiness(deadline, 100, 600_000, 0).ready
+
+
+@pytest.mark.parametrize(("kind", "target"), [each for each in KINDS if not isinstance(each[0], DaemonSetKind)])
+def test_a_baseline_is_taken_strictly_and_its_pods_are_its_own(
+    cluster: Cluster, kind: WorkloadKind, target: Any
+) -> None:
+    found = cluster.make(light(target()))
+    primary = cluster.apply(made.primary(kind, found))
+    primary |= {key: found[key] for key in ("apiVersion", "kind")}
+
+    def wanted(replicas: int) -> Manifest:
+        return baseline(found, primary, kind.label(found), replicas=replicas, run=1)
+
+    first, again = cluster.apply(wanted(1)), cluster.apply(wanted(1))
+    assert again["metadata"]["generation"] == first["metadata"]["generation"] == 1
+    cluster.api.until(cluster.path(wanted(1)), lambda each: kind.readiness(each, 100, 600_000, 0).ready)
+    (own,) = cluster.pods(first["spec"]["selector"]["matchLabels"])
+    assert own not in cluster.pods(primary["spec"]["selector"]["matchLabels"])
+    assert own not in cluster.pods(found["spec"]["selector"]["matchLabels"])
 
 
 def _pods_of(workload: Manifest) -> int:
