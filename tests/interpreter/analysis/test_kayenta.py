@@ -103,6 +103,25 @@ def test_percentiles_and_fences() -> None:
     assert within_fences([1, 1, 1, 5, -1, -1, -1, -5], 1.5) == [1, 1, 1, -1, -1, -1]
 
 
+RESISTIVITY = (
+    95.1772, 95.1567, 95.1937, 95.1959, 95.1442, 95.0610, 95.1591, 95.1195, 95.1772, 95.0925, 95.1990, 95.1682,
+)  # fmt: skip
+"""Of NIST's handbook of statistics, 7.2.6.2, on percentiles."""
+NINETY = (
+    30, 171, 184, 201, 212, 250, 265, 270, 272, 289, 305, 306, 322, 322, 336, 346, 351, 370, 390, 404, 409, 411, 436,
+    437, 439, 441, 444, 448, 451, 453, 470, 480, 482, 487, 494, 495, 499, 503, 514, 521, 522, 527, 548, 550, 559, 560,
+    570, 572, 574, 578, 585, 592, 592, 607, 616, 618, 621, 629, 637, 638, 640, 656, 668, 707, 709, 719, 737, 739, 752,
+    758, 766, 792, 792, 794, 802, 818, 830, 832, 843, 858, 860, 869, 918, 925, 953, 991, 1000, 1005, 1068, 1441,
+)  # fmt: skip
+"""Of the same, 7.1.6, on outliers: the last is the only one."""
+
+
+def test_percentiles_and_outliers_of_the_handbook() -> None:
+    assert percentile(RESISTIVITY, 0.9) == pytest.approx(95.19568, abs=1e-9)
+    assert within_fences(NINETY, 1.5) == list(NINETY[:-1])
+    assert percentile(range(10), 0.5) == 4.5
+
+
 def test_healthy_series_are_rarely_flagged() -> None:
     rnd = random.Random(11)
     flagged = 0
@@ -138,6 +157,7 @@ def groups(*each: tuple[float | None, tuple[Classified, ...]]) -> dict[str, Grou
         (groups((50, (PASSED, SILENT)), (50, (HIGH,))), 50),
         (groups((15, (HIGH, LOW, PASSED)), (85, (HIGH,))), 5.0),
         (groups((None, (PASSED, PASSED, CRITICAL_HIGH))), 0),
+        (groups((None, (LOW, Classified(Label.PASS, critical=True)))), 50),
         (groups((None, (PASSED, PASSED, CRITICAL_SILENT))), 0),
     ],
 )
@@ -151,6 +171,13 @@ def test_a_score_and_its_verdict() -> None:
     assert score(three_of_four, pass_at=75).verdict == "pass"
     assert score(three_of_four, marginal_at=76).verdict == "fail"
     assert score(three_of_four).groups == {"group 0": 75}
+
+
+def test_why_the_whole_has_nothing_though_its_groups_have() -> None:
+    assert score(groups((None, (PASSED, PASSED)), (None, (CRITICAL_HIGH,)))).zeroed == "critical"
+    assert score(groups((None, (PASSED,)), (None, (SILENT,)))).zeroed == "silent"
+    assert score(groups((None, (PASSED, PASSED)), (None, (SILENT,)))).zeroed is None
+    assert score(groups((None, (HIGH,)))).zeroed is None
 
 
 def test_a_group_that_had_only_silence_scores_nothing_of_its_own() -> None:
