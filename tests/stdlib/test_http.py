@@ -69,11 +69,12 @@ def selectors(provider: str, arm: str) -> tuple[str, str]:
             'status=~"5.."',
         ),
         "traefik": (
-            f'traefik_service_requests_total{{service=~"my-shop-web-svc-{arm}-[0-9a-zA-Z-]+@kubernetescrd"',
+            f'traefik_service_requests_total{{service=~"my-shop-web-svc-{arm}-[0-9a-zA-Z-]+@kubernetescrd"'
+            f',service!~"my-shop-web-svc-{arm}-(.+-)?(canary|primary|baseline)-.+"',
             'code=~"5.."',
         ),
         "skipper": ("skipper_response_duration_seconds_count{" + SKIPPER.format(arm), 'code=~"5.."'),
-        "apisix": (f'apisix_http_status{{route=~"my-shop_.+-web-svc-{arm}_.+"', 'code=~"5.."'),
+        "apisix": (f'apisix_http_status{{route=~"my-shop_web-web-svc-{arm}_.+"', 'code=~"5.."'),
         "local": (f'rollway_proxy_requests_total{{workload="{workload}"', 'code=~"5.."'),
     }
     return table.get(provider, app)
