@@ -27,8 +27,8 @@ def command(
     quiet_since: Annotated[
         str | None, Option("--quiet-since", "Count false alarms from here to `--to`, where nothing was wrong.", "WHEN")
     ] = None,
-    every: Annotated[str, Option("--every", "How often a rollout begins in quiet times.", "LENGTH")] = "6h",
-    seed: Annotated[str, Option("--seed", "A number for the draws of quiet times.", "NUMBER")] = "1",
+    every: Annotated[str, Option("--every", "How often a rollout begins in quiet times.", "DURATION")] = "6h",
+    seed: Annotated[str, Option("--seed", "A number for the draws of quiet times.", "SEED")] = "1",
     canary: Annotated[
         str | None, Option("--canary-workload", "What the canary's workload was called then.", "NAME")
     ] = None,
