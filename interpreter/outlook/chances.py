@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from dsl import flow
-from dsl.ir import BASE_SCALE, Analysis, Arm, CallCheck, Check, GateCheck, HoldOp, Program, Unit
+from dsl.ir import BASE_SCALE, Analysis, Arm, CallCheck, Check, GateCheck, HoldOp, Program, Statistical, Unit, walk
 from interpreter.analysis.judge import questions
 from interpreter.plan_exposure import gathers
 from interpreter.plan_times import checks_of
@@ -409,6 +409,7 @@ def planned_looks(program: Program) -> int:
 
 
 def _cost(program: Program, check: Check) -> float:
-    """What a look at a check costs, a threshold on counts being 1."""
+    """What a look at a check costs, a threshold on counts being 1; a test that gathers evidence is as five."""
+    tests = sum(isinstance(part, Statistical) for part in walk(check.condition))
     slow = any(program.metrics[name].unit is Unit.HISTOGRAM for name in leaves(program, check))
-    return (5.0 if gathers(check.condition) else 1.0) * (1.5 if slow else 1.0)
+    return max(1.0, 5.0 * tests) * (1.5 if slow else 1.0)

@@ -9,7 +9,8 @@ import pytest
 from dsl.ir import Program, Unit
 from interpreter.outlook.chances import Chances, Expected, Prospect, Share, chances, counted, service
 from interpreter.simulator.chances import Outcome, Run, course, runs
-from interpreter.simulator.crowd import Requests, Source, Traffic
+from interpreter.simulator.crowd import START, Crowd, Requests, Source, Traffic
+from interpreter.state import Answer, Events, MetricQuestion
 from tests.interpreter.outlook.policies import policy
 
 FLAGGERS = "require success_rate >= 99%"
@@ -129,13 +130,21 @@ def test_the_budget_of_a_check_alone_is_the_one_that_it_has_in_the_policy() -> N
 
 
 @pytest.mark.parametrize(
-    ("tolerate", "least", "most"),
-    [("4 failures", 0.6, 1.0), ("4 consecutive failures", 0.0, 0.1), ("4 failures in 5", 0.0, 0.2)],
+    ("tolerate", "bad", "least", "most"),
+    [
+        ("4 failures", 0.5, 0.6, 1.0),
+        ("4 consecutive failures", 0.5, 0.0, 0.1),
+        ("4 failures in 5", 0.5, 0.0, 0.2),
+        ("4 consecutive failures", 3.0, 0.9, 1.0),
+        ("4 failures in 5", 2.0, 0.9, 1.0),
+    ],
 )
-def test_failures_are_counted_as_the_policy_tolerates_them(tolerate: str, least: float, most: float) -> None:
-    """One look in eleven fails: four in an hour are usual, four in a row are not."""
+def test_failures_are_counted_as_the_policy_tolerates_them(
+    tolerate: str, bad: float, least: float, most: float
+) -> None:
+    """With half a bad request a minute one look in eleven fails: four in an hour are usual, four in a row are not."""
     program = policy("require requests.bad <= 1", tolerate=tolerate, steps="shift to 50% for 1h")
-    share = only(looked(program, 1, 0.5 / 30, 40)).healthy.value
+    share = only(looked(program, 1, bad / 30, 40)).healthy.value
     assert least <= share <= most
 
 
@@ -163,11 +172,18 @@ def test_a_canary_that_gets_copies_or_matching_requests_is_judged_by_them() -> N
 
 
 def test_an_unlucky_hold_takes_longer_and_a_look_without_requests_has_no_data() -> None:
+    """A hold of ten checks is over when ten have passed, and its time when nothing but passing checks has filled it."""
     program = policy(FLAGGERS, tolerate="1000 failures", steps="shift to 1% for 10m")
-    seen = only(looked(program, 1, 0.0, 40))
-    assert seen.blank > 0.3
-    assert seen.promoted is not None
-    assert seen.promoted.ms > 600_000
+    made = drawn(program, 1, 0.0, 0.0, 40)
+    assert all(run.looks - run.blank == 10 for run in made)
+    assert all(run.ms == run.looks * 60_000 for run in made)
+    assert sum(run.blank for run in made) > 0.3 * sum(run.looks for run in made)
+
+
+def test_mounting_evidence_holds_the_next_raise() -> None:
+    """Two looks are planned, and none fails without ending the rollout."""
+    program = policy(OURS, tolerate="1 failures", steps="shift to 5% for 1m; shift to 50% for 1m")
+    assert any(run.looks > 2 for run in drawn(program, 100, 0.01, 0.02, 40))
 
 
 def test_what_gets_nowhere_is_given_up() -> None:
@@ -177,12 +193,22 @@ def test_what_gets_nowhere_is_given_up() -> None:
     assert seen.promoted is None
 
 
-def test_bursts_are_measured_on_windows_before_the_rollout() -> None:
-    """`dispersion: auto` asks for the primary's past; a healthy one has no bursts, and takes nothing from the check."""
-    program = policy("require no_regression(requests, dispersion: auto)", tolerate="1 failures")
-    seen = only(looked(program, 100, 0.001, 15)).errors
-    assert seen is not None
-    assert seen.share.value == 1
+def test_bursts_are_measured_on_windows_before_the_rollout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`dispersion: auto` asks for the primary's past once a rollout; it was healthy and had all of the traffic."""
+    program = policy("require no_regression(requests, dispersion: auto)", steps="shift to 5% for 2m")
+    earlier: list[Answer] = []
+    answer = Crowd.answer
+
+    def listening(crowd: Crowd, question: MetricQuestion) -> Answer:
+        found = answer(crowd, question)
+        if question.at_ms <= START:
+            earlier.append(found)
+        return found
+
+    monkeypatch.setattr(Crowd, "answer", listening)
+    drawn(program, 100, 0.001, 0.001, 3)
+    assert len(earlier) == 3 * 30
+    assert all(isinstance(each, Events) and 5_000 < each.total < 7_000 for each in earlier)
 
 
 def test_the_interval_of_a_share_holds_the_truth() -> None:
