@@ -1,5 +1,6 @@
 """A real Graphite for the tests: carbon, which takes points and writes them to disk, and graphite-web, which answers
-from there, and from carbon for what is not written yet."""
+from there, and from carbon for what is not written yet. It keeps its answers for a minute, as one with memcached
+does."""
 
 from __future__ import annotations
 
@@ -32,7 +33,11 @@ CARBON_METRIC_INTERVAL = 0
 ENABLE_TAGS = False
 """
 _SCHEMAS = "[all]\npattern = .*\nretentions = {step}s:2d\n"
-_SETTINGS = 'SECRET_KEY = "for a test"\nCARBONLINK_HOSTS = ["127.0.0.1:{query}"]\n'
+_SETTINGS = """\
+SECRET_KEY = "for a test"
+CARBONLINK_HOSTS = ["127.0.0.1:{query}"]
+CACHES = {{"default": {{"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}}}
+"""
 
 
 class RealGraphite:

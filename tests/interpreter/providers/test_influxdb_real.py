@@ -31,6 +31,7 @@ def url(real_influxdb: RealInfluxDB) -> str:
         lines += [
             f"seconds,app=shop,le={le} done={count} {at}" for le, count in (("0.1", 9), ("0.5", 10), ("+Inf", 10))
         ]
+        lines += [f"edge requests=1i {at + 4999}"]
         lines += [f'depth,queue=mail long={done},text="deep" {at}', f"depth,queue=bills long=4 {at}"]
     real_influxdb.make("shop")
     real_influxdb.write("shop", *lines)
@@ -68,6 +69,15 @@ async def test_counts_of_windows_that_follow_each_other_in_flux(url: str) -> Non
     assert await answer(metric, AT_MS, secret=FLUX, arm=ir.Arm.PRIMARY) == state.Events(0.0, 0.0)
     nothing = state.NoDataAnswer("it: the query has no result")
     assert await answer(metric, AT_MS, secret=FLUX, arm=ir.Arm.BASELINE) == nothing
+
+
+async def test_a_point_on_the_edge_of_two_windows_is_in_both_for_the_flux_of_version_one(url: str) -> None:
+    """Its reference has it in the later one only, and so has InfluxQL: 12 of them come in a minute."""
+    for text, secret, count in (
+        (f"SELECT sum(requests) FROM edge WHERE {span(AT_MS - 60_000)}", QL, 12.0),
+        (flux("requests", "|> sum()", "edge"), FLUX, 13.0),
+    ):
+        assert await answer(number("influxdb", text, url), AT_MS - 60_000, secret=secret) == state.Value(count)
 
 
 async def test_times_have_a_bucket_for_each_bound(url: str) -> None:
