@@ -171,7 +171,8 @@ def _quiet(about: "About", history: "History", wanted: _Wanted, output: _Output)
     output.put(telling.quiet_text(about, found), telling.quiet_data(about, found))
     if output.html is not None:
         drawn = graphs.overview(about.program, wanted.within, history.step_ms, history.answer)
-        output.write(quiet_page(about, found, replays, drawn))
+        one_in = graphs.stride(wanted.within, history.step_ms)
+        output.write(quiet_page(about, found, replays, drawn, one_in))
     too_many = found.surprise is not None and found.surprise < SURPRISING
     return ExitCode.FINDINGS if too_many else ExitCode.FINE
 

@@ -29,6 +29,7 @@ from rollway.scales import quantity
 from rollway.terminal import plural
 
 _SHARES = (Unit.PERCENT, Unit.RATIO, Unit.EVENTS)
+_ONE_IN = "the charts show one window in {}; short bursts may fall between"
 _TIMES = (Unit.SECONDS, Unit.MILLISECONDS, Unit.HISTOGRAM)
 
 
@@ -61,8 +62,8 @@ def page(about: About, replay: Replay, drawn: Sequence[Graph]) -> str:
     )
 
 
-def quiet_page(about: About, found: Tally, replays: Sequence[Replay], drawn: Sequence[Graph]) -> str:
-    """Many rollouts that nothing was wrong with."""
+def quiet_page(about: About, found: Tally, replays: Sequence[Replay], drawn: Sequence[Graph], one_in: int) -> str:
+    """Many rollouts that nothing was wrong with. Of `one_in` windows one is drawn."""
     ended = Counter(alarm.ended_ms for alarm in found.alarms)
     marks = [Mark(at_ms / 1000, plural(count, "false alarm")) for at_ms, count in sorted(ended.items())]
     seen = telling.coverage(one for replay in replays for one in replay.seen)
@@ -72,7 +73,7 @@ def quiet_page(about: About, found: Tally, replays: Sequence[Replay], drawn: Seq
         result=f"{len(found.alarms)} of {found.rollouts} rollouts of nothing new would have been ended",
         fine=not found.alarms,
         why="",
-        notes=[*telling.how(about), *telling.bound(found)],
+        notes=[*telling.how(about), *telling.bound(found), *([_ONE_IN.format(one_in)] if one_in > 1 else [])],
         charts=[_chart(graph, about.within, marks) for graph in drawn],
         rows=[],
         coverage=seen,
@@ -105,7 +106,9 @@ def _marks(replay: Replay) -> list[Mark]:
 def _chart(graph: Graph, shown: Span, marks: Sequence[Mark]) -> Markup:
     unit = "percent" if graph.unit in _SHARES else "seconds" if graph.unit in _TIMES else "number"
     x = Axis("time", kind="time", low=shown.from_ms / 1000, high=shown.to_ms / 1000)
-    y = Axis("evidence", kind="log") if graph.evidence else Axis("", unit=unit)  # type: ignore[arg-type]
+    values = [value for curve in graph.curves for _, value in curve.points if value is not None]
+    low = 0.0 if min(values, default=0.0) >= 0 else None  # a small change is not to look like a large one
+    y = Axis("evidence", kind="log") if graph.evidence else Axis("", unit=unit, low=low)  # type: ignore[arg-type]
     lines = tuple(
         Line(curve.name, tuple((at_ms / 1000, value) for at_ms, value in curve.points)) for curve in graph.curves
     )

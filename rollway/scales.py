@@ -13,6 +13,7 @@ from itertools import pairwise
 from math import ceil, floor, isclose, isfinite, log10
 from typing import Literal
 
+_SAME = 1e-9  # two values this near to each other, relatively, are one that is not quite exact
 _ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _TIME_STEPS = (
@@ -88,7 +89,7 @@ def _ends(axis: Axis, seen: list[float]) -> tuple[float, float]:
         raise ValueError("a logarithmic axis begins above 0")
     if low > high:
         raise ValueError(f"an axis cannot go from {low:g} to {high:g}")
-    if low < high:
+    if high - low > _SAME * max(abs(low), abs(high)):
         return low, high
     if axis.kind == "log":
         return low / 2, high * 2

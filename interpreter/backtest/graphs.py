@@ -38,7 +38,7 @@ from interpreter.backtest.moments import Span
 from interpreter.backtest.replay import Replay
 from interpreter.state import Answer, Instant, MetricQuestion
 
-POINTS = 400
+POINTS = 1000
 """The most of one line."""
 
 AROUND = 0.25
@@ -90,7 +90,7 @@ def _each_once(graphs: Iterable[Graph]) -> tuple[Graph, ...]:
 
 def overview(program: Program, within: Span, step_ms: int, ask: Ask) -> tuple[Graph, ...]:
     """What the checks judge, of the primary alone, over the whole span. Raises what `ask` raises."""
-    moments = range(within.from_ms, within.to_ms + 1, (-(-within.length_ms // (step_ms * POINTS)) or 1) * step_ms)
+    moments = range(within.from_ms, within.to_ms + 1, stride(within, step_ms) * step_ms)
     primary = Scope(Arm.PRIMARY, None)
     return _each_once(
         Graph(title, unit, (Curve("primary", _values(program, expr, primary, moments, ask)),), limits)
@@ -121,8 +121,12 @@ def shown_span(replay: Replay, within: Span, step_ms: int) -> Span:
 
 def _moments(replay: Replay, within: Span, step_ms: int) -> range:
     shown = shown_span(replay, within, step_ms)
-    stride = -(-shown.length_ms // (step_ms * POINTS)) or 1
-    return range(shown.from_ms, shown.to_ms + 1, stride * step_ms)
+    return range(shown.from_ms, shown.to_ms + 1, stride(shown, step_ms) * step_ms)
+
+
+def stride(shown: Span, step_ms: int) -> int:
+    """Of so many windows one is drawn."""
+    return -(-shown.length_ms // (step_ms * POINTS)) or 1
 
 
 def _of_check(

@@ -162,6 +162,12 @@ def test_one_value_alone_has_an_axis_about_it(value: float) -> None:
     assert len(made.ticks) >= 2
 
 
+def test_values_that_differ_in_their_last_digit_are_one() -> None:
+    made = scale(Axis(), [0.1 + 0.2, 0.3], 5)
+    assert made.high - made.low > 0.1
+    assert len({made.written(tick) for tick in made.ticks}) == len(made.ticks) >= 2
+
+
 def test_ends_that_cannot_be() -> None:
     with pytest.raises(ValueError, match="from 3 to 2"):
         scale(Axis(low=3, high=2), [], 5)
