@@ -104,7 +104,7 @@ def test_below_marginal_it_fails_and_names_what_made_it_so() -> None:
 def test_both_marks_are_inclusive(passing: float, marginal: float, expected: Verdict) -> None:
     groups = (group("g", kayenta("a"), kayenta("b"), weight=60), alone("c"))
     verdict, result = last(Judgement(groups, passing, marginal), a=SICK, b=HEALTHY, c=HEALTHY)
-    assert verdict is expected
+    assert verdict is result.verdict is expected
     assert "the score is 70" in result.detail
     assert ("marginal" in result.detail) is (expected is INCONCLUSIVE)
 
