@@ -60,6 +60,18 @@ def _ready(seen: History, world: World, service: Manifest) -> int:
     return seen.ready(world, service)
 
 
+def left_early(seen: History) -> list[int]:
+    """How many canaries there were to be when the baseline went: data planes have had time to forget it by then."""
+    found, was_there = [], False
+    for world in seen.worlds():
+        named = {ref.name: one for ref, one in world.items() if ref.kind == "Deployment"}
+        if was_there and "web-baseline" not in named:
+            found.append(int(named["web"]["spec"]["replicas"]))
+        was_there = "web-baseline" in named
+    assert found
+    return [count for count in found if count]
+
+
 async def is_gone(at_work: Life) -> None:
     for kind in ("Deployment", "Service", "DestinationRule"):
         await at_work.gone(kind, "web-baseline")
@@ -100,6 +112,7 @@ async def test_a_promotion_with_a_controller_that_dies(kubeconfig: str, namespac
     assert seen.values("VirtualService", "web", canary_weight) == [0, 20, 50, 0]
     assert [one for one in seen.values("VirtualService", "web", baseline_weight) if one] == [20, 25]
     assert unready(seen) == []
+    assert left_early(seen) == []
     assert 0 not in seen.behind("web")
 
 
@@ -118,6 +131,7 @@ async def test_a_rollback_with_a_controller_that_dies(kubeconfig: str, namespace
         await at_work.until(lambda now: "waiting for gate" in now.get("reason", ""))
         assert (await at_work.get("Deployment", "web-baseline"))["metadata"]["uid"] not in first
     assert unready(seen) == []
+    assert left_early(seen) == []
 
 
 async def test_traffic_waits_for_the_baseline(kubeconfig: str, namespace: str, hooks: Hooks) -> None:
