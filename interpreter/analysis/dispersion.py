@@ -8,7 +8,9 @@ window are divided by how many times as much its counts vary:
 
 with n requests of the canary, m of the other arm, ρ = n / (n + m), and ι the correlation of two requests of a window:
 0 where they fail independently. ι = max(0, (χ²/dof - 1) / (n̄ - 1)) by Pearson's χ² of the other arm's windows (n̄ is
-their mean size). The formulas and the figures that they keep are those of the simulation suite (`tests/simulation`).
+their mean size). Where there are fewer than `ENOUGH` windows, those that are missing are taken to vary as chance has
+it: two or three windows would often seem bursty and are not. The figures that come of it stand in the simulation suite
+(`tests/simulation`).
 
 Dividing takes nothing from the promise, whatever φ is: it makes a likelihood ratio a power of it between 0 and 1, whose
 expectation is 1 at most by Jensen's inequality, as long as φ was known before the window was. Hence ι is measured on
@@ -33,7 +35,7 @@ HISTORY = 30
 """As many windows before the first look are asked for."""
 
 ENOUGH = 10
-"""Fewer windows than these with requests in them are too little history to speak of."""
+"""Fewer windows than these with requests in them are too little to speak of."""
 
 
 NOTABLE = 1.5
@@ -62,8 +64,8 @@ class Spread(NamedTuple):
         if self.windows < 2 or not 0 < self.bad < self.total or not self.total > self.windows:
             return 0.0
         rate = self.bad / self.total
-        chi_squared = (self.squares - self.bad * rate) / (rate * (1 - rate))
-        excess = chi_squared / (self.windows - 1) - 1
+        chi_squared, free = (self.squares - self.bad * rate) / (rate * (1 - rate)), self.windows - 1
+        excess = (chi_squared - free) / max(free, ENOUGH)
         return min(1.0, max(0.0, excess / (self.total / self.windows - 1)))
 
 

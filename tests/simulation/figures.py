@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tests.simulation.on_counts import (
+    against_kayenta,
     bursts,
     contrast,
     delay,
     fixed_line,
     looks_are_free,
     through_the_judge,
+    tolerance,
     validity,
 )
 from tests.simulation.on_latencies import latency
@@ -30,6 +32,8 @@ FIGURES: Mapping[str, Figure] = {
     "contrast": contrast,
     "delay": delay,
     "line": fixed_line,
+    "tolerance": tolerance,
+    "kayenta": against_kayenta,
     "latency": latency,
     "certification": certification,
     "restarts": restarts,

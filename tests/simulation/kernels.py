@@ -12,6 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from interpreter.analysis.dispersion import ENOUGH
 from interpreter.analysis.evidence import LARGEST
 from interpreter.analysis.sequential import RateGrid, narrow_grid, objective_grid, rate_grid
 from interpreter.analysis.slowness import DECIMALS, LOWEST
@@ -99,7 +100,8 @@ def correlations(seen: Windows, before: tuple[Counts, Counts] | None = None) -> 
     known = (windows >= 2) & (y > 0) & (y < m) & (m > windows)
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = y / m
-        excess = (squares - y * rate) / (rate * (1 - rate)) / (windows - 1) - 1
+        free = windows - 1
+        excess = ((squares - y * rate) / (rate * (1 - rate)) - free) / np.maximum(free, ENOUGH)
         found = np.clip(excess / (m / windows - 1), 0.0, 1.0)
     return np.asarray(np.where(known, found, 0.0), dtype=np.float64)
 

@@ -17,6 +17,7 @@ from tests.simulation.kernels import (
 )
 from tests.simulation.rows import ALPHA, LIMIT, Plan, Row, delay_of, delay_row, held, percent, shown
 from tests.simulation.traffic import (
+    HALF,
     LOOKS,
     RAMP,
     Counts,
@@ -230,3 +231,54 @@ def fixed_line(plan: Plan) -> Iterator[Row]:
         else:
             yield held("6 fixed line", f"{words}: 99%, 5 failures", line, most, published)
         yield shown("6 fixed line", f"{words}: no_regression", ours, 0.99, "100%")
+
+
+# --- what else people ask ---------------------------------------------------------------------------------------------
+
+
+def tolerance(plan: Plan) -> Iterator[Row]:
+    """What it costs to tolerate a ratio: 1 → 2% errors, half of ten requests a second."""
+    for ratio, published in ((1.0, "3,000"), (1.1, "4,200"), (1.25, "97% · 6,600"), (1.5, "49% · 11,100")):
+        chance = plan.chance(f"tolerance {ratio}")
+        seen = windows(chance, plan.rollouts, primary=0.01, canary=0.02, rps=10, weights=HALF)
+        found = delay_of(delays(rate_evidence(seen, null=ratio, divided=learnt(seen)) >= LIMIT, seen.canary_total))
+        yield Row("tolerated ratio", f"`ratio: {ratio:g}`, 1 → 2%, half of 10 rps", str(found), published)
+        seen = windows(chance, plan.rollouts, primary=0.01, canary=0.01 * ratio, rps=10, weights=HALF)
+        share = aborted(rate_evidence(seen, null=ratio, divided=learnt(seen)), ALPHA)
+        yield held(
+            "tolerated ratio", f"`ratio: {ratio:g}`, just as bad as tolerated: aborts", share, plan.at_most(ALPHA)
+        )
+
+
+AGAINST_KAYENTA = (
+    # primary, canary, requests a minute of each arm, minutes, what the design measured of Kayenta's judge and of ours
+    (0.01, 0.02, 600, 10, "75.3%", "89.7%"),
+    (0.01, 0.02, 600, 20, "99.6%", "99.9%"),
+    (0.001, 0.002, 600, 60, "24.2%", "65.6%"),
+    (0.01, 0.02, 60, 60, "23.0%", "65.7%"),
+    (0.01, 0.013, 600, 60, "58.3%", "64.1%"),
+    (0.05, 0.06, 600, 20, "48.6%", "40.4%"),
+)
+
+
+def against_kayenta(plan: Plan) -> Iterator[Row]:
+    """Kayenta's judge on the error rates of all minutes, asked once, at the end, as its promise has it; `no_regression`
+    on the same rollouts, asked every minute."""
+    many = min(plan.rollouts, 1_000)
+    for primary, canary, requests, minutes, theirs, ours in AGAINST_KAYENTA:
+        chance = plan.chance(f"kayenta {primary} {canary} {requests} {minutes}")
+        everything = windows(chance, many, primary=primary, canary=canary, rps=requests / 30, weights=HALF)
+        seen = Windows(*(item[:, :minutes] for item in everything))
+        words = f"{100 * primary:g} → {100 * canary:g}%, {requests} requests a minute and arm, seen in {minutes} min"
+        share = sum(_kayenta_sees(seen, row) for row in range(many)) / many
+        yield Row("Kayenta's judge", f"{words}: Kayenta's judge", percent(share), theirs)
+        found = aborted(rate_evidence(seen, divided=learnt(seen)), ALPHA)
+        yield Row("Kayenta's judge", f"{words}: no_regression", percent(found), ours)
+
+
+def _kayenta_sees(seen: Windows, row: int) -> bool:
+    canary, primary = (
+        (bad[row] / total[row]).tolist()
+        for bad, total in ((seen.canary_bad, seen.canary_total), (seen.other_bad, seen.other_total))
+    )
+    return classify(canary, primary).label is Label.HIGH

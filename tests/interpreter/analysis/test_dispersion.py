@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from dsl.ir import Arm, Statistical
-from interpreter.analysis.dispersion import HISTORY, Spread, divisor
+from interpreter.analysis.dispersion import ENOUGH, HISTORY, Spread, divisor
 from interpreter.analysis.judge import Judgement, history_questions, judge, questions
 from interpreter.state import Answer, ErrorAnswer, Events, MetricQuestion, NoDataAnswer, Routing
 from tests.interpreter.analysis.checks import MINUTE, NO_REGRESSION, program, require
@@ -60,13 +60,14 @@ def log_e(found: Judgement) -> float:
 
 
 def test_the_correlation_is_that_of_pearsons_chi_squared() -> None:
-    counts = [(5, 600), (9, 500), (0, 700), (14, 650)]
+    counts = [(5, 600), (9, 500), (0, 700), (14, 650)] * 3
     spread = Spread()
     for bad, total in counts:
         spread = spread.plus(Events(bad, total))
     rate, mean = 28 / 2450, 2450 / 4
+    assert len(counts) > ENOUGH
     chi_squared = sum((bad - total * rate) ** 2 / (total * rate * (1 - rate)) for bad, total in counts)
-    assert spread.correlation == pytest.approx((chi_squared / 3 - 1) / (mean - 1))
+    assert spread.correlation == pytest.approx((chi_squared / 11 - 1) / (mean - 1))
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,14 @@ def test_where_nothing_can_be_known_events_are_taken_as_independent(windows: lis
     for bad, total in windows:
         spread = spread.plus(Events(bad, total))
     assert spread.correlation == 0
+
+
+def test_windows_that_are_missing_are_taken_to_vary_by_chance() -> None:
+    spread = Spread()
+    for bad in (4, 20):
+        spread = spread.plus(Events(bad, 600))
+    chi_squared = 2 * 8**2 / (600 * 0.02 * 0.98)
+    assert spread.correlation == pytest.approx((chi_squared - 1) / ENOUGH / 599)
 
 
 def test_more_bad_events_than_events_are_put_right() -> None:
