@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 import ssl
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -35,6 +36,7 @@ SHOWN = 300
 MOST_CLIENTS = 32
 _TRANSIENT = frozenset((408, 425, 429, 500, 502, 503, 504))
 _AUTH = frozenset((401, 403, 407))
+_TAG = re.compile(r"<[^<>]*>")
 _WAITS = ("Retry-After", "X-RateLimit-Reset", "X-Sentry-Rate-Limit-Reset")
 _MOMENT = 1_000_000_000  # in 2001: as so many seconds from now it is no wait that anybody means
 
@@ -188,18 +190,23 @@ def _instead(body: bytes) -> str:
 
 
 def words(body: bytes, secrets: frozenset[str] = frozenset()) -> str:
-    """What the server says is wrong: the fields in which most say it, else the beginning of the text. Masked."""
+    """What the server says is wrong: the fields in which most say it, else the beginning of the text, without the tags
+    of a page. Masked."""
     text = body[: 64 * 1024].decode("utf-8", errors="replace")
     try:
         answer = json.loads(text)
-        said = answer.get("error") or answer.get("message") or answer.get("errors")
+        said = answer.get("error") or answer.get("message") or answer.get("errors") or answer.get("detail")
         kind = answer.get("errorType")
         if isinstance(said, dict):
             said = said.get("message") or said.get("reason") or said
+        if isinstance(said, list):
+            said = "; ".join(str(one.get("message") or one) if isinstance(one, dict) else str(one) for one in said)
         if said:
             text = f"{kind}: {said}" if kind else str(said)
     except (ValueError, AttributeError, RecursionError):
         pass
+    if text.lstrip().startswith("<"):
+        text = _TAG.sub(" ", text)
     return mask(" ".join(text.split()), secrets)[:SHOWN]
 
 
