@@ -36,9 +36,12 @@ def text(found: Chances, traffic: str) -> str:
 
 
 def _rows(found: Chances) -> Iterator[tuple[str, ...]]:
+    """A check is shown with its analyses where the policy has several."""
+    several = len({one.analyses for one in found.checks}) > 1
     for one in found.checks:
         name = words(one.check)
-        yield (name if len(name) <= _WIDEST else f"{name[: _WIDEST - 1]}…", *_cells(one.prospect))
+        shown = name if len(name) <= _WIDEST else f"{name[: _WIDEST - 1]}…"
+        yield (f"{shown} ({', '.join(one.analyses)})" if several else shown, *_cells(one.prospect))
     if found.whole is not None and len(found.checks) > 1:
         yield (_TOGETHER, *_cells(found.whole))
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from dsl.ir import Program, Unit
-from interpreter.outlook.chances import Chances, Expected, Prospect, Share, chances, counted, service
+from dsl.compiler import compile_source
+from dsl.ir import Analysis, Check, Program, PromoteOp, Unit
+from dsl.source import Source
+from interpreter.outlook.chances import Chances, Expected, Prospect, Share, chances, counted, leaves, service
+from interpreter.plan import plan
 from interpreter.simulator.chances import Outcome, Run, course, runs
-from interpreter.simulator.crowd import START, Crowd, Requests, Source, Traffic
+from interpreter.simulator.crowd import START, Crowd, Requests, Sources, Traffic
 from interpreter.state import Answer, Events, MetricQuestion
 from tests.interpreter.outlook.policies import policy
 
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 FLAGGERS = "require success_rate >= 99%"
 OURS = "require no_regression(requests)"
 
@@ -29,7 +35,7 @@ def only(found: Chances) -> Prospect:
 def drawn(program: Program, rps: float, primary: float, canary: float, number: int) -> list[Run]:
     """Rollouts with these shares of errors."""
 
-    def arm(bad: float) -> Mapping[str, Source]:
+    def arm(bad: float) -> Sources:
         return {name: Requests(rps, bad) for name in counted(program)}
 
     return list(runs(course(program), Traffic(rps, arm(primary), arm(canary)), number, "a test"))
@@ -173,11 +179,41 @@ def test_a_canary_that_gets_copies_or_matching_requests_is_judged_by_them() -> N
 
 def test_an_unlucky_hold_takes_longer_and_a_look_without_requests_has_no_data() -> None:
     """A hold of ten checks is over when ten have passed, and its time when nothing but passing checks has filled it."""
-    program = policy(FLAGGERS, tolerate="1000 failures", steps="shift to 1% for 10m")
+    program = policy(FLAGGERS, tolerate="1000 failures", steps="shift to 1% for 10m30s")
     made = drawn(program, 1, 0.0, 0.0, 40)
     assert all(run.looks - run.blank == 10 for run in made)
-    assert all(run.ms == run.looks * 60_000 for run in made)
+    assert all(run.ms == run.looks * 60_000 + 30_000 for run in made)
     assert sum(run.blank for run in made) > 0.3 * sum(run.looks for run in made)
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.rollout")), ids=lambda path: path.stem)
+def test_rollouts_that_nothing_holds_up_keep_the_soonest_times_of_the_plan(example: Path) -> None:
+    """With so many requests, none of them bad or slow, that each check passes."""
+    for found in compile_source(Source(str(example), example.read_text()), lint=False).rollouts:
+        program = replace(found.program, analyses=without_plain_numbers(found.program))
+        soonest = [
+            step.starts.soonest for step in plan(program).steps if isinstance(program.code[step.place], PromoteOp)
+        ]
+        seen = looked(program, 1_000, 0.0, 10, latency=0.02)
+        assert seen.whole is not None
+        assert seen.whole.promoted is not None
+        assert [seen.whole.promoted.ms] == soonest
+
+
+def without_plain_numbers(program: Program) -> Mapping[str, Analysis]:
+    """The analyses with the checks that count requests or latencies."""
+    known = counted(program)
+    return {
+        name: replace(
+            analysis,
+            checks=tuple(
+                check
+                for check in analysis.checks
+                if isinstance(check, Check) and any(leaf in known for leaf in leaves(program, check))
+            ),
+        )
+        for name, analysis in program.analyses.items()
+    }
 
 
 def test_mounting_evidence_holds_the_next_raise() -> None:
