@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -56,7 +55,7 @@ def page(about: About, replay: Replay, drawn: Sequence[Graph]) -> str:
         why="\n".join(why(story)[1:]),
         notes=[],
         charts=[*(_chart(graph, shown, marks) for graph in drawn), _weights(replay, shown, marks)],
-        rows=[_row(moment.check) for moment in story.moments if moment.check is not None],
+        rows=[_row(moment.check, replay) for moment in story.moments if moment.check is not None],
         coverage=telling.coverage(replay.seen),
         alarms=[],
     )
@@ -151,10 +150,10 @@ def _weights(replay: Replay, shown: Span, marks: Sequence[Mark]) -> Markup:
 # --- the table ----------------------------------------------------------------------------------------------------
 
 
-def _row(record: CheckRecord) -> Row:
+def _row(record: CheckRecord, replay: Replay) -> Row:
     values = dict.fromkeys(value for result in record.results for value in result.values)
     return Row(
-        f"{datetime.fromtimestamp(record.at_ms / 1000, UTC):%H:%M:%S}",
+        telling.clock(record.at_ms, replay),
         f"{record.weight:g}%",
         record.verdict.value.replace("_", " "),
         "; ".join(_words(record)),

@@ -76,12 +76,15 @@ def _table(replay: Replay) -> Iterator[str]:
     told = list(telling.lines(replay.story.program, replay.story.moments))
     broad = max((len(line.canary) for line in told), default=0)
     for line in told:
-        at = _clock(replay.start_ms + line.at_ms)
+        at = clock(replay.start_ms + line.at_ms, replay)
         yield f"{at}  {telling.bar(line.weight)} {line.canary:<{broad}}  {line.mark} {line.text}".rstrip()
 
 
-def _clock(at_ms: Instant) -> str:
-    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%H:%M:%S}"
+def clock(at_ms: Instant, replay: Replay) -> str:
+    """The time of day in UTC, with the date where the rollout took more than one."""
+    moment = datetime.fromtimestamp(at_ms / 1000, UTC)
+    days = {datetime.fromtimestamp(end / 1000, UTC).date() for end in (replay.start_ms, replay.ended_ms)}
+    return f"{moment:%H:%M:%S}" if len(days) == 1 else f"{moment:%b %d %H:%M:%S}"
 
 
 def verdict(replay: Replay) -> str:
@@ -141,7 +144,10 @@ def bound(found: Tally) -> Iterator[str]:
         f"they promise at most {percent(found.bound)} of healthy rollouts, here {plain(found.bound * found.decided)}"
     )
     if found.surprise < SURPRISING:
-        yield "that is more than chance: this traffic varies more between windows than these checks take for usual"
+        yield (
+            "that is more than chance: the service varies more between windows than the checks take for usual, "
+            "or does not keep the objective that it is held to"
+        )
 
 
 def _alarms(alarms: Sequence[Alarm]) -> Iterator[str]:

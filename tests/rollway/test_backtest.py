@@ -133,6 +133,23 @@ def test_a_good_canary_is_promoted(capsys: pytest.CaptureFixture[str], server: F
     assert "after 15m\n" in out
 
 
+def test_a_rollout_that_waits_for_its_window_and_its_approval_is_dated(
+    capsys: pytest.CaptureFixture[str], server: FakePrometheus
+) -> None:
+    """Windows are kept as they would have been then; people approve at once; webhooks and gates say yes, and it is
+    said that they were not asked."""
+    midnight = NOW // 86_400 * 86_400 - 86_400
+    server.says = lambda query, _: bad_canary(query, BEGIN)
+    text = Path("till.rollout").read_text().replace("promote }", "wait for approval; run soak; promote }")
+    text += 'window office { days mon..sun; hours 06:00..23:00; zone "UTC" }\nwebhook soak { url "http://soak.example/" }\n'
+    Path("till.rollout").write_text(text.replace("  traffic ", "  only in office\n  traffic "))
+    line = asked(server, "--from", str(midnight - 1800), "--to", str(midnight + 8 * 3600))
+    out, _ = run(capsys, ExitCode.FINE, *line)
+    assert f"would have been promoted at {time.strftime('%Y-%m-%d', time.gmtime(midnight))} 06:15:00 UTC" in out
+    assert f"\n{time.strftime('%b %d', time.gmtime(midnight))} 06:01:00  " in out
+    assert "not asked, and taken to say yes: webhook `soak`" in out
+
+
 def test_requests_split_otherwise_than_the_policy_would_have_are_judged_all_the_same(
     capsys: pytest.CaptureFixture[str], server: FakePrometheus
 ) -> None:
