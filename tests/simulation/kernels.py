@@ -23,7 +23,8 @@ def log_means(log_weights: Numbers, logs: Numbers) -> Numbers:
     """Over the last axis."""
     terms = logs + log_weights
     most = terms.max(axis=-1, keepdims=True)
-    return np.asarray(most[..., 0] + np.log(np.exp(terms - most).sum(axis=-1)), dtype=np.float64)
+    terms -= most
+    return np.asarray(most[..., 0] + np.log(np.exp(terms, out=terms).sum(axis=-1)), dtype=np.float64)
 
 
 def losses(grid: RateGrid, share: Numbers) -> Numbers:
@@ -43,7 +44,9 @@ def rate_evidence(seen: Windows, *, null: float = 1.0, divided: Numbers | None =
     for at in range(x.shape[1]):
         share = n[:, at] / (n[:, at] + m[:, at])
         shares, where = np.unique(share, return_inverse=True)
-        gained = x[:, at, None] * gains - (x[:, at] + y[:, at])[:, None] * losses(grid, shares)[where]
+        lost = losses(grid, shares)
+        gained = (x[:, at] + y[:, at])[:, None] * (lost if len(shares) == 1 else lost[where])
+        np.subtract(x[:, at, None] * gains, gained, out=gained)
         logs += gained if divided is None else gained / divided[:, at, None]
         found[:, at] = log_means(weights, logs)
     return found

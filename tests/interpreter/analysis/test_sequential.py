@@ -104,19 +104,34 @@ def test_the_closed_form_of_a_wrong_split(share: float, k: float, canary: float,
     assert split_evidence(share, canary, other, k) == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize(("actual", "published", "exact"), [(0.0, 405, 399), (0.05, 983, 964), (0.09, 15437, 15390)])
-def test_requests_that_it_takes_to_see_a_wrong_split(actual: float, published: int, exact: int) -> None:
+@pytest.mark.parametrize(
+    ("mass", "actual", "published", "exact"),
+    [
+        (100, 0.0, 161, 160),
+        (100, 0.05, 567, 556),
+        (100, 0.09, 16921, 16558),
+        (1000, 0.0, 405, 399),
+        (1000, 0.05, 983, 964),
+        (1000, 0.09, 15437, 15390),
+        (10_000, 0.0, 1181, 1160),
+        (10_000, 0.05, 2539, 2464),
+        (10_000, 0.09, 20331, 19730),
+    ],
+)
+def test_requests_that_it_takes_to_see_a_wrong_split(mass: float, actual: float, published: int, exact: int) -> None:
     """The published counts stand on a grid of counts in steps of 3.1%: they are the first of it at or above ours."""
 
     def seen(requests: int) -> bool:
-        return split_evidence(0.1, actual * requests, (1 - actual) * requests) >= math.log(1000)
+        return split_evidence(0.1, actual * requests, (1 - actual) * requests, mass) >= math.log(1000)
 
     assert seen(exact)
     assert not seen(exact - 1)
     assert exact <= published < exact * 1.0315
 
 
-@pytest.mark.parametrize(("allowed", "published", "exact"), [(0.05, 100, 97), (0.01, 490, 490), (0.005, 985, 982)])
+@pytest.mark.parametrize(
+    ("allowed", "published", "exact"), [(0.05, 100, 97), (0.01, 490, 490), (0.005, 985, 982), (0.001, 4915, 4914)]
+)
 def test_requests_without_an_error_that_certify(allowed: float, published: int, exact: int) -> None:
     """The published counts are those of looks every five requests."""
 
