@@ -162,27 +162,27 @@ def _told(metrics: list[Metric], known: Known) -> Iterator[str]:
 
 
 def _values(card: Card, known: Known, score: kayenta.Score | None) -> tuple[tuple[str, str], ...]:
-    """The score, that of each group with its weight, and each metric's classification. A metric that is a group of its
-    own is one value."""
+    """The score, that of each group with its weight, and each metric's classification, as far as they are known:
+    the words name the scored ones that are not. A metric that is a group of its own is one value."""
     values: list[tuple[str, str]] = []
     if score is not None:
         values.append(("score", show.plain(score.value, 5)))
     weights = kayenta.weights({group.name: kayenta.Group((), group.weight) for group in card.groups if group.scored})
     for group in card.groups:
         weight = f" at weight {show.plain(weights[group.name])}" if score is not None and group.scored else ""
-        if [metric.name for metric in group.metrics] == [group.name]:
-            found = _value(group.metrics[0], known[group.metrics[0].key])
-            values.append((group.name, found + weight))
-            continue
-        if score is not None and group.scored:
+        own = [metric.name for metric in group.metrics] == [group.name]
+        if weight and not own and score is not None:
             values.append((group.name, f"{show.plain(score.groups[group.name], 5)}{weight}"))
-        values += [(metric.name, _value(metric, known[metric.key])) for metric in group.metrics]
+        for metric in group.metrics:
+            result = known[metric.key]
+            if metric.muted or isinstance(result, kayenta.Classified):
+                values.append((metric.name, _value(metric, result) + (weight if own else "")))
     return tuple(values)
 
 
 def _value(metric: Metric, result: kayenta.Classified | Missing) -> str:
     if isinstance(result, Missing):
-        text = "an error" if result.gap is Gap.ERROR else result.reason
+        text = result.reason
     else:
         text = LABELS[result.label] + (" and critical" if result.critical else "")
     return f"{text} (muted)" if metric.muted else text

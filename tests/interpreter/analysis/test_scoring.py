@@ -126,7 +126,9 @@ def test_what_is_muted_is_shown_and_not_scored() -> None:
 @pytest.mark.parametrize("answer", [NOTHING, BROKEN])
 def test_what_is_muted_may_be_silent_or_broken(answer: Answer) -> None:
     judgement = Judgement((alone("a"), alone("b", muted="true")))
-    assert last(judgement, a=HEALTHY, b=((answer,) * 5, TENS))[0] is PASS
+    verdict, result = last(judgement, a=HEALTHY, b=((answer,) * 5, TENS))
+    assert verdict is PASS
+    assert dict(result.values)["b"] == f"{'no data' if answer is NOTHING else '`b`: no route'} (muted)"
 
 
 # --- what condemns ----------------------------------------------------------------------------------------------
