@@ -34,8 +34,8 @@ demo-cluster: $(READY) ## the same in a cluster on this machine (the first time 
 	@$(BIN)/python -m tests.e2e.demo
 
 .PHONY: prometheus
-prometheus: ## find the Prometheus that tests run against, or fetch one
-	@./tests/prometheus/fetch
+prometheus: ## find the Prometheus that tests run against and its promtool, or fetch them
+	@./tests/prometheus/fetch && ./tests/prometheus/fetch --promtool
 
 .PHONY: backtest-history
 backtest-history: $(READY) ## make the past that backtests are tested on: real servers, load, a Prometheus (17 minutes)
@@ -59,7 +59,7 @@ servers: $(READY) ## find the metric servers that tests run against, or fetch an
 
 .PHONY: test
 test: $(READY) ## all tests
-	@if found=$$(./tests/prometheus/fetch); then "$$found" --version 2>&1 | sed -n '1s/^/tests run against /p'; \
+	@if found=$$(./tests/prometheus/fetch && ./tests/prometheus/fetch --promtool >/dev/null); then "$$found" --version 2>&1 | sed -n '1s/^/tests run against /p'; \
 	else echo "tests that need a Prometheus fail in CI, and are left out elsewhere"; fi
 	@if found=$$($(BIN)/python -m tests.controlplane.fetch); then \
 	echo "tests run against $$("$$found/kube-apiserver" --version) in $$found"; \
