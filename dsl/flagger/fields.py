@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dsl.flagger.reading import Anything, Flag, Keys, Listed, Number, Port, Shape, Text, Texts, Time, Whole
+from dsl.meaning.words import QUERY_PROVIDERS as OUR_QUERY_PROVIDERS
 
 TARGET_KINDS = ("DaemonSet", "Deployment", "Service")
 HOOK_TYPES = (
@@ -197,23 +198,20 @@ CANARY = Keys(
 )
 
 
-METRIC_TEMPLATE = Keys(
-    {
-        "provider": Keys(
-            {
-                "type": Text(QUERY_PROVIDERS),
-                "address": Text(),
-                "headers": Anything(),
-                "secretRef": Keys({"name": _NAME}, ("name",)),
-                "region": Text(),
-                "insecureSkipVerify": Flag(),
-            },
-            ("type",),
-        ),
-        "query": _NAME,
-    },
-    ("provider", "query"),
-)
+def _metric_template(types: tuple[str, ...]) -> Keys:
+    provider: dict[str, Shape] = {
+        "type": Text(types),
+        "address": Text(),
+        "headers": Anything(),
+        "secretRef": Keys({"name": _NAME}, ("name",)),
+        "region": Text(),
+        "insecureSkipVerify": Flag(),
+    }
+    return Keys({"provider": Keys(provider, ("type",)), "query": _NAME}, ("provider", "query"))
+
+
+METRIC_TEMPLATE = _metric_template(QUERY_PROVIDERS)
+OUR_METRIC_TEMPLATE = _metric_template(OUR_QUERY_PROVIDERS)
 
 
 def _alert_provider(types: tuple[str, ...]) -> Keys:

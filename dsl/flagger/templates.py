@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dsl.flagger.fields import ALERT_PROVIDER, METRIC_TEMPLATE, OUR_ALERT_PROVIDER
+from dsl.flagger.fields import ALERT_PROVIDER, METRIC_TEMPLATE, OUR_ALERT_PROVIDER, OUR_METRIC_TEMPLATE
 from dsl.flagger.identity import API_VERSION, read_identity
 from dsl.flagger.problems import Problems
 from dsl.flagger.queries import translated
@@ -68,7 +68,8 @@ def read_metric_template(manifest: Mapping[str, Any]) -> MetricTemplate | str:
 
 def metric_template(manifest: Mapping[str, Any], problems: Problems) -> MetricTemplate | None:
     """The MetricTemplate in a manifest; None, with the reasons, if it cannot be used."""
-    found = _spec(manifest, "MetricTemplate", METRIC_TEMPLATE, problems)
+    shape = OUR_METRIC_TEMPLATE if manifest.get("apiVersion") == OURS else METRIC_TEMPLATE
+    found = _spec(manifest, "MetricTemplate", shape, problems)
     if found is None:
         return None
     (name, namespace), data = found

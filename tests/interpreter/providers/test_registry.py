@@ -5,11 +5,15 @@ from __future__ import annotations
 import inspect
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from dsl.flagger.templates import MetricTemplate, read_metric_template
 from dsl.meaning.words import QUERY_PROVIDERS
 from dsl.parser.tree import METRIC_PROVIDERS
+from interpreter.cluster.names import API_VERSION
+from interpreter.cluster.resources.metric_template import ProviderType
 from interpreter.providers.provider import ProviderError, RenderedQuery
 from interpreter.providers.registry import PROVIDERS, Providers
 
@@ -27,6 +31,16 @@ def test_the_language_has_a_word_for_each_and_the_page_a_row() -> None:
     assert set(QUERY_PROVIDERS) == METRIC_PROVIDERS
     assert set(PROVIDERS) <= set(QUERY_PROVIDERS)
     assert set(PROVIDERS) <= set(ROWS) <= set(QUERY_PROVIDERS)
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_each_can_be_named_by_a_template_of_ours(name: str) -> None:
+    assert name in get_args(ProviderType)
+    spec = {"provider": {"type": name}, "query": "up"}
+    manifest = {"apiVersion": API_VERSION, "kind": "MetricTemplate", "metadata": {"namespace": "a", "name": "b"}}
+    template = read_metric_template({**manifest, "spec": spec})
+    assert isinstance(template, MetricTemplate), template
+    assert template.provider == name
 
 
 @pytest.mark.parametrize("name", sorted(PROVIDERS))
