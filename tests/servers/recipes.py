@@ -104,11 +104,11 @@ class Packages(NamedTuple):
         text = self.requirements.read_text()
         with tempfile.TemporaryDirectory(dir=room) as work:
             for name, wanted in (("first", self.first), ("rest", None)):
-                chosen = Path(work, f"{name}.txt")
-                chosen.write_text(_chosen(text, wanted))
+                listed = Path(work, f"{name}.txt")
+                listed.write_text(chosen(text, wanted))
                 command = (
                     *(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"),
-                    *("--no-build-isolation", "--require-hashes", "-r", str(chosen)),
+                    *("--no-build-isolation", "--require-hashes", "-r", str(listed)),
                 )
                 if not _ran(command, work, self.environment):
                     raise UnavailableError(f"pip could not install what {self.requirements.name} names")
@@ -168,7 +168,7 @@ GRAPHITE = Server(
 SERVERS = (VICTORIAMETRICS, INFLUXDB, GRAPHITE)
 
 
-def _chosen(requirements: str, names: tuple[str, ...] | None) -> str:
+def chosen(requirements: str, names: tuple[str, ...] | None) -> str:
     """Those of the requirements that have these names, or all, with their hashes."""
     entries = requirements.replace("\\\n", " ").splitlines()
     return "\n".join(entry for entry in entries if names is None or entry.split("==")[0] in names)

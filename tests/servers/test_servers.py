@@ -3,16 +3,21 @@ elsewhere."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.goprograms import UnavailableError
 from tests.servers.graphite_server import RealGraphite
 from tests.servers.influxdb_server import RealInfluxDB
 from tests.servers.process import program
-from tests.servers.recipes import SERVERS, Server
+from tests.servers.recipes import GRAPHITE, SERVERS, Debian, Packages, Server, chosen
 from tests.servers.victoriametrics import RealVictoriaMetrics
+
+THING = Server("Thing", "thing", "ROLLWAY_THING", Debian("thing", "usr/bin/thing"))
 
 
 def said(url: str, **params: str) -> str:
@@ -27,6 +32,64 @@ def test_who_they_are(
     with httpx.Client(trust_env=False, timeout=10) as client:
         assert client.get(f"{real_influxdb.url}/ping").headers["X-Influxdb-Version"].startswith("v1.7.")
     assert said(f"{real_graphite.url}/version/").startswith("1.1.")
+
+
+def machine(folder: Path, apt: str | None, dpkg: str) -> str:
+    """A PATH with an apt-get and a dpkg that do this, on a machine that has little else."""
+    path = folder / "path"
+    path.mkdir()
+    for tool in ("bash", "chmod", "cp", "mkdir", "sh", "touch"):
+        (path / tool).symlink_to(shutil.which(tool) or tool)
+    for name, text in (("apt-get", apt), ("dpkg", dpkg)):
+        if text is not None:
+            (path / name).write_text(f"#!{path}/bash\nset -eu\n{text}\n")
+            (path / name).chmod(0o755)
+    return str(path)
+
+
+def test_debians_package_is_fetched_once_and_lists_are_updated_only_if_they_must_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = tmp_path / "calls"
+    apt = f"""echo "${{@: -1}}" >> {calls}
+    case "$*" in *update) touch {calls}.listed ;; *) [ -e {calls}.listed ] || exit 100; touch thing_1.deb ;; esac"""
+    unpacks = f'mkdir -p usr/bin; echo "#!{tmp_path}/path/sh" > usr/bin/thing; chmod 755 usr/bin/thing'
+    monkeypatch.setenv("PATH", machine(tmp_path, apt, unpacks))
+    environment = {"XDG_CACHE_HOME": str(tmp_path)}
+    found = THING.find(may_make=True, environment=environment)
+    assert found == tmp_path / "rollway" / "thing" / "thing"
+    assert THING.find(may_make=True, environment=environment) == found
+    assert calls.read_text().split() == ["thing", "update", "thing"]
+    assert sorted(os.listdir(found.parent)) == ["lock", "thing"]
+
+
+@pytest.mark.parametrize(
+    ("apt", "dpkg", "words"),
+    [
+        (None, "exit 0", "it is fetched by itself on Debian only"),
+        ("exit 100", "exit 0", "`thing` could not be had"),
+        ("touch thing_1.deb", "exit 2", "`thing` is of no use here"),
+        ("touch thing_1.deb", "exit 0", "`thing` is of no use here"),
+    ],
+)
+def test_what_cannot_be_had_is_said_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apt: str | None, dpkg: str, words: str
+) -> None:
+    monkeypatch.setenv("PATH", machine(tmp_path, apt, dpkg))
+    with pytest.raises(UnavailableError, match=words):
+        THING.find(may_make=True, environment={"XDG_CACHE_HOME": str(tmp_path)})
+    assert os.listdir(tmp_path / "rollway" / "thing") == ["lock"]
+
+
+def test_what_is_built_with_comes_first_with_its_hashes() -> None:
+    text = "# made\na==1 \\\n    --hash=sha256:1 \\\n    --hash=sha256:2\nwheel==2 \\\n    --hash=sha256:3\n"
+    assert " ".join(chosen(text, ("wheel",)).split()) == "wheel==2 --hash=sha256:3"
+    assert " ".join(chosen(text, None).split()).endswith(
+        "a==1 --hash=sha256:1 --hash=sha256:2 wheel==2 --hash=sha256:3"
+    )
+    assert isinstance(GRAPHITE.source, Packages)
+    names = {line.split("==")[0] for line in chosen(GRAPHITE.source.requirements.read_text(), None).splitlines()}
+    assert set(GRAPHITE.source.first) <= names
 
 
 @pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.folder)

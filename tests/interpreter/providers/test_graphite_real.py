@@ -89,6 +89,7 @@ async def test_what_was_asked_before_is_not_answered_from_the_cache(
         ("depth.*", "the query gives 2 series, and one is needed: sum over them (bad_query)"),
         ("broken.up", "the query comes to +Inf (bad_query)"),
         ("broken.down", "the query comes to -Inf (bad_query)"),
+        ("movingAverage(depth.mail)", "answered 500: Graphite encountered an unexpected error"),
         (
             "noSuchFunction(depth.mail)",
             "refused the query (400): Invalid parameters (Received request for unknown",
