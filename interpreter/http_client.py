@@ -3,16 +3,24 @@
 Connections are kept for reuse. One on which a server has said more than it was asked is not used again: what it said
 would be taken for the answer to the next question. httpcore notices what comes in later, on a connection at rest, and
 not what came in together with the answer; that is looked for here.
+
+httpcore asks a library, sniffio, which kind of event loop there is, at each of its locks, and does without where it is
+not installed. That it is not is found out once here: Python would look through its whole path a dozen times a request.
 """
 
 from __future__ import annotations
 
 import ssl
+import sys
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import httpx
+
+if "sniffio" not in sys.modules and find_spec("sniffio") is None:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]  # to Python: there is no such module
 
 _LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
 

@@ -2,16 +2,17 @@
 
 A template is untrusted input, and is looked at before anything of it runs. It may name variables, ask `if`, and use a
 few filters; it may not loop, define, include, call, multiply or keep state. So it ends after as many operations as it
-has words, and grows by no more than its own length; its output is bounded all the same. The linter has the same list
-and says so earlier (a test keeps the two alike). What is left runs in jinja2's immutable sandbox with undefined names
-refused.
+has words, and grows by no more than its own length. What it can come to at most, at every place in it, is known from
+that and from the longest value that it is given (`Worst`), and is bounded before anything of it runs; its output is
+bounded all the same. The linter has the same list and says so earlier (a test keeps the two alike). What is left runs
+in jinja2's immutable sandbox with undefined names refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, UndefinedError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -20,6 +21,10 @@ MAX_SOURCE = 16_384
 MAX_OUTPUT = 65_536
 MAX_VALUE = 16_384
 MAX_GROWTH = 256
+MAX_TEXT = 8 * 1024 * 1024
+"""Characters that any part of a template may come to on the way to its output."""
+_ENCODED = {"urlencode": 12, "escape": 6, "e": 6}
+"""How many characters one may become: four bytes of three each, or a name like `&quot;`."""
 
 FILTERS = frozenset(
     (
@@ -40,6 +45,14 @@ _ALLOWED = (
 )
 
 
+class Worst(NamedTuple):
+    """What a template can come to at most: each of its `places` holds a value or a text of its own, all of them side by
+    side, `growth` times."""
+
+    places: int
+    growth: int
+
+
 class TemplateProblem(ValueError):
     """A template that cannot be rendered; the message says why, for people."""
 
@@ -49,7 +62,8 @@ def render(text: str, values: Mapping[str, object]) -> str:
     if "{{" not in text and "{%" not in text and "{#" not in text:
         return text
     try:
-        return _collect(_compiled(text).generate(_bounded(values)))
+        template, worst = _compiled(text)
+        return _collect(template.generate(_bounded(values, worst, len(text))))
     except UndefinedError as error:
         raise TemplateProblem(f"the template names something that is not there: {error.message}") from error
     except (TemplateError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
@@ -69,24 +83,30 @@ def _collect(pieces: Iterator[str]) -> str:
     return "".join(parts)
 
 
-def _bounded(values: Mapping[str, object]) -> dict[str, object]:
+def _bounded(values: Mapping[str, object], worst: Worst, own: int) -> dict[str, object]:
+    """The values, if none is too long, nor can they become so in a template of `own` characters."""
+    longest = 0
     for name, value in values.items():
-        if isinstance(value, str) and len(value) > MAX_VALUE:
+        length = len(value) if isinstance(value, str) else len(str(value))
+        if length > MAX_VALUE:
             raise TemplateProblem(f"the value of `{name}` is longer than {MAX_VALUE:,} characters")
+        longest = max(longest, length)
+    if worst.growth * (worst.places * longest + own) > MAX_TEXT:
+        raise TemplateProblem(f"the template could come to more than {MAX_TEXT:,} characters on its way")
     return dict(values)
 
 
 @lru_cache(maxsize=256)
-def _compiled(text: str) -> Template:
+def _compiled(text: str) -> tuple[Template, Worst]:
     if len(text) > MAX_SOURCE:
         raise TemplateProblem(f"the template is longer than {MAX_SOURCE:,} characters")
     environment = _environment()
     try:
-        _check(environment.parse(text))
-        return environment.from_string(text)
+        worst = _check(environment.parse(text))
+        return environment.from_string(text), worst
     except TemplateSyntaxError as error:
         raise TemplateProblem(f"the template cannot be read: {error.message}") from error
-    except (RecursionError, MemoryError, OverflowError) as error:
+    except (RecursionError, MemoryError, OverflowError, SyntaxError) as error:  # the last is Python's
         raise TemplateProblem("the template is nested too deeply") from error
 
 
@@ -101,9 +121,9 @@ def _environment() -> ImmutableSandboxedEnvironment:
     return environment
 
 
-def _check(tree: nodes.Template) -> None:
+def _check(tree: nodes.Template) -> Worst:
     """Refuses what could run long, grow large or reach out."""
-    growth = 1
+    growth = encoded = places = 1
     stack: list[nodes.Node] = [tree]
     while stack:
         node = stack.pop()
@@ -111,11 +131,14 @@ def _check(tree: nodes.Template) -> None:
             raise TemplateProblem(f"a template may not use `{type(node).__name__.lower()}`")
         if isinstance(node, nodes.Filter | nodes.Test):
             growth *= _use(node)
+            encoded *= _ENCODED.get(node.name, 1)
         elif isinstance(node, nodes.Getattr | nodes.Getitem):
             _look(node)
+        places += isinstance(node, nodes.Name)
         stack.extend(node.iter_child_nodes())
     if growth > MAX_GROWTH:
         raise TemplateProblem("the `replace` filters of the template make its text too long")
+    return Worst(places, growth * encoded)
 
 
 def _use(node: nodes.Filter | nodes.Test) -> int:

@@ -243,10 +243,10 @@ def render(text: str, values: Mapping[str, str]) -> Rendered | None:
     from jinja2 import TemplateError  # noqa: PLC0415
     from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415
 
-    environment = ImmutableSandboxedEnvironment(autoescape=False)
+    environment = ImmutableSandboxedEnvironment(autoescape=False, optimized=False)
     try:
         rendered = environment.from_string(text).render({**values, "variables": _AnyKey()})
-    except (TemplateError, ValueError, TypeError, ArithmeticError, RecursionError):
+    except (TemplateError, ValueError, TypeError, ArithmeticError, RecursionError, MemoryError, SyntaxError):
         return None
     return Rendered(rendered, ())
 
