@@ -129,7 +129,7 @@ def _counts(test: Test, look: Look) -> list[Events] | Missing:
 
 
 def share_words(bad: float, total: float) -> str:
-    """`6 of 300 (2%, 0.64% to 4.6%)`: counts, rate, and the 95% interval that holds at all looks at once."""
+    """`6 of 300 (2%, 0.352% to 5.79%)`: counts, rate, and the 95% interval that holds at all looks at once."""
     if not total > 0:
         return "none"
     low, high = (show.percent(bound, 3) for bound in interval(bad, total))
