@@ -35,6 +35,9 @@ def command(
     primary: Annotated[
         str | None, Option("--primary-workload", "What the primary's workload was called then.", "NAME")
     ] = None,
+    baseline: Annotated[
+        str | None, Option("--baseline-workload", "What the baseline's workload was called then.", "NAME")
+    ] = None,
     variables: Annotated[
         list[str] | None, Option("--var", "Another value for a variable of the queries; may be repeated.", "NAME=VALUE")
     ] = None,
@@ -78,7 +81,7 @@ def command(
         program,
         prometheus,
         _Wanted(_span(since or quiet_since or "", until), quiet_since is not None, _every(every), _seed(seed)),
-        _names(canary, primary, variables or []),
+        _names((canary, primary, baseline), variables or []),
         _secret(credentials),
         _Output(as_json, html),
     )
@@ -229,14 +232,14 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def _names(canary: str | None, primary: str | None, given: list[str]) -> "Names":
+def _names(workloads: tuple[str | None, str | None, str | None], given: list[str]) -> "Names":
     from interpreter.backtest.history import Names
 
     pairs = [pair.partition("=") for pair in given]
     for name, equals, _ in pairs:
         if not (name and equals):
             raise Stop("`--var` is a name and a value such as `namespace=shop`")
-    return Names(canary, primary, {name: value for name, _, value in pairs})
+    return Names(*workloads, {name: value for name, _, value in pairs})
 
 
 def _secret(path: str | None) -> dict[str, str]:

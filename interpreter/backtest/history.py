@@ -38,6 +38,7 @@ class Names(NamedTuple):
 
     canary: str | None = None
     primary: str | None = None
+    baseline: str | None = None
     variables: Mapping[str, str] = {}
 
 
@@ -59,7 +60,7 @@ class History:
         self._known: dict[str, Answer] = {}
         self._runner = asyncio.Runner()
         names = names or Names()
-        called: dict[Arm, str | None] = {"canary": names.canary, "primary": names.primary, "baseline": None}
+        called: dict[Arm, str | None] = {"canary": names.canary, "primary": names.primary, "baseline": names.baseline}
         self._metrics = {
             arm: Metrics(
                 _renamed(program, arm, workload, names.variables),

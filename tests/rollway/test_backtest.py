@@ -141,7 +141,9 @@ def test_a_rollout_that_waits_for_its_window_and_its_approval_is_dated(
     midnight = NOW // 86_400 * 86_400 - 86_400
     server.says = lambda query, _: bad_canary(query, BEGIN)
     text = Path("till.rollout").read_text().replace("promote }", "wait for approval; run soak; promote }")
-    text += 'window office { days mon..sun; hours 06:00..23:00; zone "UTC" }\nwebhook soak { url "http://soak.example/" }\n'
+    text += (
+        'window office { days mon..sun; hours 06:00..23:00; zone "UTC" }\nwebhook soak { url "http://soak.example/" }\n'
+    )
     Path("till.rollout").write_text(text.replace("  traffic ", "  only in office\n  traffic "))
     line = asked(server, "--from", str(midnight - 1800), "--to", str(midnight + 8 * 3600))
     out, _ = run(capsys, ExitCode.FINE, *line)
@@ -173,6 +175,19 @@ def test_the_arms_as_they_were_called_then(capsys: pytest.CaptureFixture[str], s
     assert "after 9m: " in out
     assert {form["query"] for form in server.asked} == {
         f"{what}_old-{arm}[60s]" for what in ("bad", "all") for arm in ("canary", "primary")
+    }
+
+
+def test_a_policy_with_a_baseline_takes_what_stood_in_for_it(
+    capsys: pytest.CaptureFixture[str], server: FakePrometheus
+) -> None:
+    text = Path("till.rollout").read_text()
+    Path("till.rollout").write_text(text.replace("  traffic ", "  baseline\n  traffic "))
+    out, _ = run(capsys, ExitCode.FINDINGS, *asked(server, "--from", FROM, "--baseline-workload", "till-primary"))
+    assert "after 9m: " in out
+    assert "data of `requests` of baseline in 9 of 9 windows" in out
+    assert {form["query"].split("[")[0] for form in server.asked} == {
+        f"{what}_{workload}" for what in ("bad", "all") for workload in ("till", "till-primary")
     }
 
 
