@@ -1,6 +1,8 @@
 """The set-ups in which traffic providers are tested: a provider, its options, and what a user has there already.
 
 A new provider adds its rigs to `RIGS`, and is then put through every situation by `test_contract`.
+One that claims `baseline` in `dsl.capabilities` adds one of them once more as `NAME-baseline`, by `_baselined`: every
+rig is then held to the rest of what the contract says of baselines as well.
 """
 
 from __future__ import annotations
