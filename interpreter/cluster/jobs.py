@@ -112,12 +112,16 @@ class Jobs:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._running: set[Ref] = set()
+        self._waited_for: set[Ref] = set()
+        self._given_up: set[Ref] = set()
+        """Whoever waited was cancelled: because nobody wants to know any more, or because the controller stops."""
         self._cleaning: set[asyncio.Task[None]] = set()
 
     async def run(self, check: Check, wanted: JobManifest) -> Ended:
         """Make the Job, or find it, and wait until it has ended. Raises `ProviderError`."""
         manifest = check.manifest(wanted)
+        self._waited_for.add(check.ref)
+        self._given_up.discard(check.ref)
         try:
             async with asyncio.timeout(wanted.deadline_s + GRACE_S):
                 return await self._to_its_end(check, manifest)
@@ -130,10 +134,16 @@ class Jobs:
         except (ApiError, NotLeader) as error:
             trouble = trouble_of(error)
             raise ProviderError(trouble.trouble, _with_hint(error), retry_after=trouble.retry_after) from error
+        except asyncio.CancelledError:
+            self._given_up.add(check.ref)
+            raise
+        finally:
+            self._waited_for.discard(check.ref)
 
     def withdraw(self, check: Check) -> None:
-        """Nobody waits for this any more: beside the caller, delete the Job if it runs."""
-        if check.ref in self._running:
+        """Nobody wants the answer any more: beside the caller, delete the Job if it may still run."""
+        if check.ref in self._given_up:
+            self._given_up.discard(check.ref)
             self._delete(check.ref)
 
     async def close(self) -> None:
@@ -147,11 +157,9 @@ class Jobs:
         while True:
             ended = _end_of(job)
             if ended is not None:
-                self._running.discard(check.ref)
                 return ended if ended.succeeded else ended._replace(why=await self._words(check.ref, ended.why))
             following = await self._followed(check.ref, job)
             if following is None:
-                self._running.discard(check.ref)
                 raise ProviderError(Trouble.BAD_QUERY, f"{check.ref} was deleted before it had ended")
             job = following
 
@@ -159,7 +167,6 @@ class Jobs:
         """The Job, made now or found. One that is on its way out is waited for, and made anew."""
         while True:
             found = await self._found(check)
-            self._running.add(check.ref)
             if found is None:
                 try:
                     return await self._api.create(manifest)
@@ -168,7 +175,6 @@ class Jobs:
             if found is None:
                 continue
             if not check.is_ours(found):
-                self._running.discard(check.ref)
                 raise ProviderError(Trouble.BAD_QUERY, f"{check.ref} exists and is not this rollout's: delete it")
             if not found["metadata"].get("deletionTimestamp"):
                 return found
@@ -183,7 +189,7 @@ class Jobs:
             ref = check.ref._replace(name=job["metadata"]["name"])
             if ref == check.ref:
                 found = job
-            elif check.has_left(job) and ref not in self._running:
+            elif check.has_left(job) and ref not in self._waited_for:
                 await self._api.delete(ref)
         return found
 
@@ -221,7 +227,6 @@ class Jobs:
     # --- what is left over --------------------------------------------------------------------------------------
 
     def _delete(self, ref: Ref) -> None:
-        self._running.discard(ref)
         task = asyncio.create_task(self._clean(ref))
         self._cleaning.add(task)
         task.add_done_callback(self._cleaning.discard)

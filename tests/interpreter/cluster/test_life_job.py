@@ -6,10 +6,18 @@ The control plane is real, its Job controller too; what the pods do is played.
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
+import pytest
+
+from dsl.embedded.job_manifest import read_job
 from interpreter.cluster import names
+from interpreter.cluster.jobs import Check, Jobs
+from interpreter.cluster.owner import Owner
 from interpreter.objects import Manifest
+from interpreter.providers.provider import ProviderError
+from interpreter.state import MetricQuestion
 from tests.controlplane.cluster import ControlPlane
 from tests.interpreter.cluster.life import KNOWN, Life, life
 
@@ -160,9 +168,18 @@ async def _watched(at_work: Life) -> bool:
 async def test_without_the_right_no_verdict_and_what_grants_it(
     kubeconfig: str, control_plane: ControlPlane, namespace: str
 ) -> None:
-    most = [{"apiGroups": [group], "resources": ["*"], "verbs": ["*"]}
-            for group in ("", "apps", "rollway.dev", "events.k8s.io", "networking.istio.io", "autoscaling", "flagger.app",
-                          "apiextensions.k8s.io", "coordination.k8s.io", "keda.sh")]  # fmt: skip
+    groups = (
+        "",
+        "apps",
+        "rollway.dev",
+        "events.k8s.io",
+        "networking.istio.io",
+        "autoscaling",
+        "keda.sh",
+        "flagger.app",
+    )
+    cluster = ("apiextensions.k8s.io", "coordination.k8s.io")
+    most = [{"apiGroups": [*groups, *cluster], "resources": ["*"], "verbs": ["*"]}]
     account = control_plane.as_service_account(namespace, "one", most, most)
     async with life(kubeconfig, namespace, start=False, speed=20) as at_work:
         await at_work.start(kubeconfig=str(account))
@@ -202,3 +219,31 @@ async def test_what_a_dead_controller_left_of_an_older_check_is_deleted(kubeconf
         await at_work.delete("Job", job["metadata"]["name"])
         await at_work.happened("CheckNotMade", "was deleted before it had ended")
         await at_work.gone("Job", "left")
+
+
+async def test_a_job_of_somebody_elses_is_left_alone(kubeconfig: str, namespace: str) -> None:
+    owner = Owner({"kind": "Rollout", "apiVersion": names.API_VERSION,
+                   "metadata": {"name": "web", "namespace": namespace, "uid": "1-2-3"}})  # fmt: skip
+    check = Check(owner, MetricQuestion("smoke", "canary", 10_000, 1_000))
+    pod = {"restartPolicy": "Never", "containers": [{"name": "a", "image": "b"}]}
+    theirs = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": check.ref.name},
+              "spec": {"suspend": True, "template": {"spec": pod}}}  # fmt: skip
+    wanted = read_job("template: {spec: {restartPolicy: Never, containers: [{name: a, image: b}]}}")
+    async with life(kubeconfig, namespace, start=False) as at_work:
+        await at_work.apply(theirs)
+        with pytest.raises(ProviderError, match="exists and is not this rollout's"):
+            await Jobs(at_work.api).run(check, wanted)
+        assert (await at_work.get("Job", check.ref.name))["spec"]["suspend"]
+
+
+def test_a_name_fits_into_a_label_and_tells_questions_apart() -> None:
+    owner = Owner({"kind": "Rollout", "apiVersion": names.API_VERSION,
+                   "metadata": {"name": "a.b-" * 40, "namespace": "shop", "uid": "1"}})  # fmt: skip
+    questions = [
+        MetricQuestion('smoke(path="/A b")' * 9, arm, window, at)
+        for arm in ("canary", "primary") for window in (1, 2) for at in (1, 2)
+    ]  # fmt: skip
+    found = {Check(owner, question).ref.name for question in questions}
+    assert len(found) == len(questions)
+    for name in found:
+        assert re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name)
