@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from interpreter.backtest.moments import Span
+from interpreter.masking import safe_url
 from interpreter.providers.prometheus import Prometheus
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble
 from interpreter.state import Instant
@@ -59,7 +60,9 @@ class Ranges(Prometheus):
     @property
     def problem(self) -> ProviderError | None:
         """Why a piece could not be had, if one could not."""
-        late = [ProviderError(Trouble.TRANSIENT, f"{self._url} gave no answer in time")] if self._waiting else []
+        late = (
+            [ProviderError(Trouble.TRANSIENT, f"{safe_url(self._url)} gave no answer in time")] if self._waiting else []
+        )
         return next(iter((*self._problems.values(), *late)), None)
 
     async def measure(self, query: RenderedQuery) -> Measurement:

@@ -355,6 +355,22 @@ def test_a_server_that_refuses_is_no_verdict(
     assert why in err
 
 
+def test_a_password_in_the_address_is_not_shown(
+    capsys: pytest.CaptureFixture[str], server: FakePrometheus, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interpreter.backtest.history.TIMEOUT_S", 5)
+    server.url = server.url.replace("http://", "http://ann:hush@")
+    shown = run(capsys, ExitCode.FINDINGS, *asked(server, "--from", FROM, "--html", "report.html"))
+    shown += run(capsys, ExitCode.FINDINGS, *asked(server, "--from", FROM, "--json"))
+    server.instead = (401, b"who is ann:hush?")
+    shown += run(capsys, ExitCode.USAGE, *asked(server, "--from", FROM))
+    server.says, server.instead = lambda _, __: None, None
+    shown += run(capsys, ExitCode.USAGE, *asked(server, "--from", FROM))
+    monkeypatch.setattr("interpreter.backtest.history.TIMEOUT_S", 0.0001)
+    shown += run(capsys, ExitCode.USAGE, *asked(server, "--from", FROM))
+    assert "hush" not in "".join(shown) + (folder / "report.html").read_text()
+
+
 def test_a_server_that_hangs_is_no_verdict(
     capsys: pytest.CaptureFixture[str], server: FakePrometheus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
