@@ -41,14 +41,41 @@ _WAITS = ("Retry-After", "X-RateLimit-Reset", "X-Sentry-Rate-Limit-Reset")
 _MOMENT = 1_000_000_000  # in 2001: as so many seconds from now it is no wait that anybody means
 
 
+class Asked(NamedTuple):
+    """One request, as far as an error is about it. What may be shown of it is found out when there is one."""
+
+    url: str
+    headers: Mapping[str, str]
+    query: RenderedQuery
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What must not be shown."""
+        return secrets_of(self.url, self.headers) | hidden(self.query)
+
+    @property
+    def where(self) -> str:
+        """The address as it may be shown."""
+        return mask(safe_url(self.url), self.secrets)
+
+
 class Answer(NamedTuple):
     """What a server answered, with 200 or another status that was fine."""
 
     body: bytes
     headers: httpx.Headers
-    server: str
-    secrets: frozenset[str] = frozenset()
+    asked: Asked
     status: int = 200
+
+    @property
+    def server(self) -> str:
+        """The address, as it may be shown."""
+        return self.asked.where
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What must not be shown of it."""
+        return self.asked.secrets
 
     def json(self) -> Any:
         """The body as JSON. Raises `ProviderError` for a page of HTML and the like."""
@@ -96,27 +123,27 @@ class Http:
         on top of `headers`. An answer with one of `until` in it is read no further: some servers send theirs as a
         stream, and keep the connection. Raises `ProviderError`."""
         sent = {"Accept-Encoding": "gzip", **(headers or {}), **query.headers}
-        secrets = secrets_of(url, sent) | hidden(query)
-        where = mask(safe_url(url), secrets)
+        asked = Asked(url, sent, query)
         try:
             client = await self._client(material(query.secret, verify=not query.insecure_skip_verify))
             given: dict[str, Any] = {"headers": sent, "params": params, "data": form, "content": content}
             if body is not None:
                 given["json"] = body
             async with client.stream(method, url, **given) as answer:
-                text = await _read(answer, where, until)
+                text = await _read(answer, asked, until)
         except UnicodeError as error:
             raise ProviderError(
-                Trouble.BAD_QUERY, f"{where} cannot be asked: a header or its address is not ASCII"
+                Trouble.BAD_QUERY, f"{asked.where} cannot be asked: a header or its address is not ASCII"
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise _unreachable(where, error, secrets) from error
+            raise _unreachable(asked.where, error, asked.secrets) from error
         if answer.status_code not in fine:
-            said = words(text, secrets)
+            said = words(text, asked.secrets)
             if answer.is_redirect:
-                said = f"it points to {mask(safe_host(answer.headers['Location']), secrets)}, and is not followed there"
-            raise refusal(where, answer.status_code, said, answer.headers)
-        return Answer(text, answer.headers, where, secrets, answer.status_code)
+                to = mask(safe_host(answer.headers["Location"]), asked.secrets)
+                said = f"it points to {to}, and is not followed there"
+            raise refusal(asked.where, answer.status_code, said, answer.headers)
+        return Answer(text, answer.headers, asked, answer.status_code)
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -148,21 +175,21 @@ def _unreachable(where: str, error: Exception, secrets: frozenset[str]) -> Provi
     return ProviderError(Trouble.TRANSIENT, f"{where} could not be asked: {why}")
 
 
-async def _read(answer: httpx.Response, where: str, until: tuple[bytes, ...]) -> bytes:
+async def _read(answer: httpx.Response, asked: Asked, until: tuple[bytes, ...]) -> bytes:
     body = bytearray()
     longest = max(map(len, until), default=0)
-    unpack = _unpacking(answer.headers.get("Content-Encoding", ""), where)
+    unpack = _unpacking(answer.headers.get("Content-Encoding", ""), asked)
     async for piece in answer.aiter_raw():
         new = max(0, len(body) - longest)
         body += unpack(piece, MOST_READ + 1 - len(body))
         if any(body.find(end, new) >= 0 for end in until):
             break
         if len(body) > MOST_READ:
-            raise ProviderError(Trouble.BAD_QUERY, f"the answer of {where} is too long: ask for one number")
+            raise ProviderError(Trouble.BAD_QUERY, f"the answer of {asked.where} is too long: ask for one number")
     return bytes(body)
 
 
-def _unpacking(encoding: str, where: str) -> Callable[[bytes, int], bytes]:
+def _unpacking(encoding: str, asked: Asked) -> Callable[[bytes, int], bytes]:
     """What makes plain bytes of a piece, no more than so many. Raises `ProviderError`, and so does it."""
     match encoding.strip().lower():
         case "" | "identity":
@@ -170,13 +197,13 @@ def _unpacking(encoding: str, where: str) -> Callable[[bytes, int], bytes]:
         case "gzip" | "x-gzip" | "deflate":
             packed = zlib.decompressobj(zlib.MAX_WBITS | 32)
         case _:
-            raise ProviderError(Trouble.BAD_QUERY, f"{where} packed its answer in a way that was not asked for")
+            raise ProviderError(Trouble.BAD_QUERY, f"{asked.where} packed its answer in a way that was not asked for")
 
     def unpack(piece: bytes, most: int) -> bytes:
         try:
             return packed.decompress(piece, most)
         except zlib.error as error:
-            raise ProviderError(Trouble.TRANSIENT, f"the answer of {where} cannot be unpacked") from error
+            raise ProviderError(Trouble.TRANSIENT, f"the answer of {asked.where} cannot be unpacked") from error
 
     return unpack
 
