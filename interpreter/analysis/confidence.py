@@ -21,7 +21,7 @@ TUNED = 1000.0
 TUNED_ALPHA = 0.05
 LEAST_MASS = 1e-3
 STEPS = 60
-NEAR = 1e-4
+NEAR = 5e-4
 """How near to the limit evidence has to come, as its root, for one more step of the secant to be the last."""
 
 NARROW = 1e-7

@@ -108,11 +108,10 @@ def remember(test: Test, look: Look, at_ms: Instant, state: State) -> State:
 
 def words(test: Test, state: State, varied: float) -> str:
     """What is to be said of it: that counts vary by more than chance, or that too little is known of earlier times."""
-    known = number(state, "history")
     told: list[str] = []
     if varied >= NOTABLE:
         told.append(f"errors come in bursts: counts vary {show.plain(varied, 2)} times as much as by chance")
-    if test.before is not None and known < ENOUGH:
+    if test.before is not None and (known := number(state, "history")) < ENOUGH:
         had = show.count(known, "window")
         told.append(f"only {had} of requests before this rollout to tell by how bursty errors are")
     return "; ".join(told)

@@ -30,7 +30,8 @@ from interpreter.state import Events
 
 def no_regression(test: Test, look: Look, moment: Moment, state: State) -> Ruling:
     """Is the canary's rate of bad events higher than the other arm's, by more than the tolerated ratio?"""
-    state = dispersion.remember(test, look, moment.at_ms, state)
+    if test.before is not None:
+        state = dispersion.remember(test, look, moment.at_ms, state)
     counts = _counts(test, look)
     if isinstance(counts, Missing):
         return without_answer(test, state, counts)
@@ -41,7 +42,8 @@ def no_regression(test: Test, look: Look, moment: Moment, state: State) -> Rulin
         f"{leaf.arm.value} {share_words(number(after, bad), number(after, total))}"
         for leaf, bad, total in zip(test.leaves, ("bad", "other_bad"), ("total", "other_total"), strict=True)
     )
-    facts = "; ".join(filter(None, (facts, dispersion.words(test, state, varied))))
+    if bursts := dispersion.words(test, state, varied):
+        facts = f"{facts}; {bursts}"
     learnt = nothing_learnt(test, [arm.total for arm in counts], moment)
     return ruling(test, moment, state, after, facts, learnt)
 
@@ -60,7 +62,8 @@ def _bet(test: Test, moment: Moment, state: State, canary: Events, other: Events
     logs = numbers(state, "logs") or [0.0] * len(grid.ratios)
     if canary.total > 0:
         gains = rate_gains(grid, canary.bad, other.bad, canary.total, other.total)
-        logs = [log + gain / varied for log, gain in zip(logs, gains, strict=True)]
+        part = 1 / varied
+        logs = [log + gain * part for log, gain in zip(logs, gains, strict=True)]
     return counted(
         state,
         moment,
