@@ -21,7 +21,7 @@ from tests.interpreter.traffic.situations import HEADER, matching, weight
 
 SKIPPER = Skipper()
 PLACE = site("test", "skipper", {"ingress": "shop"})
-USERS, CANARY, MATCH = SKIPPER.refs(PLACE)
+USERS, CANARY, MATCH, _ = SKIPPER.refs(PLACE)
 
 
 def given(change: Callable[[Manifest], object] = lambda _: None) -> Pretence:
