@@ -29,7 +29,7 @@ def command(
         list[str] | None,
         Option(
             "--metrics",
-            "A metric provider that is asked through the API server; may be repeated. None, if unsaid.",
+            "A metric provider that is asked through the API server; may be repeated; none, if unsaid.",
             "NAME",
         ),
     ] = None,

@@ -12,9 +12,7 @@ from dsl.embedded.jinja_check import QUERY_VARIABLES, Problem, render
 from dsl.embedded.job_manifest import JobProblem, read_job
 
 _CODE = "RW514"
-_HELP = (
-    "write the `spec` of a Job as YAML, as `kubectl create job NAME --image IMAGE --dry-run=client -o yaml` prints it"
-)
+_HELP = "write it as YAML: `kubectl create job smoke --image example --dry-run=client -o yaml` prints one"
 
 
 @lru_cache(maxsize=1024)

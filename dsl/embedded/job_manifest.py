@@ -8,6 +8,7 @@ want to read. The interpreter reads with this what it runs, and the linter what 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -106,9 +107,9 @@ def _problems_of_spec(spec: object) -> Iterator[str]:
     containers = pod.get("containers") if isinstance(pod, Mapping) else None
     if not isinstance(containers, list) or not containers:
         yield "it has no `spec.template.spec.containers`"
-    deadline = spec.get("activeDeadlineSeconds", MOST_S)
-    if isinstance(deadline, bool) or not isinstance(deadline, int) or not 0 < deadline <= MOST_S:
-        yield f"`activeDeadlineSeconds` is {deadline!r}, and a check takes 1 to {MOST_S} seconds"
+    deadline = spec.get("activeDeadlineSeconds")
+    if deadline is not None and (type(deadline) is not int or not 0 < deadline <= MOST_S):
+        yield f"`activeDeadlineSeconds` is {json.dumps(deadline)[:60]}, and a check takes 1 to {MOST_S} seconds"
 
 
 def _listed(keys: list[str]) -> str:
@@ -129,7 +130,7 @@ def _completed(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "activeDeadlineSeconds": MOST_S,
         "ttlSecondsAfterFinished": KEPT_S,
-        **spec,
+        **{key: value for key, value in spec.items() if value is not None},
         "template": {**template, "spec": pod},
     }
 

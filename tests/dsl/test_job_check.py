@@ -32,6 +32,10 @@ def test_a_whole_job_or_its_spec_alone(text: str) -> None:
     assert check(text, frozenset()) == ()
 
 
+def test_null_is_as_if_it_were_not_there() -> None:
+    assert read_job(f"{SPEC}activeDeadlineSeconds: null\nsuspend: null").spec.keys() == read_job(SPEC).spec.keys()
+
+
 def test_what_is_said_is_left_alone() -> None:
     said = "activeDeadlineSeconds: 30\nttlSecondsAfterFinished: 0\n"
     text = SPEC.replace("image: curl", "image: curl, terminationMessagePolicy: File") + said
@@ -63,7 +67,7 @@ BOMB = "\n".join(["a: &a [x, x, x]", *(f"{new}: &{new} [{', '.join([f'*{old}'] *
         (SPEC.replace("[{name: smoke, image: curl}]", "[]"), "no `spec.template.spec.containers`"),
         ("spec: 1", "it has no `spec`"),
         (f"{SPEC}activeDeadlineSeconds: 3600", "`activeDeadlineSeconds` is 3600, and a check takes 1 to 570 seconds"),
-        (f"{SPEC}activeDeadlineSeconds: true", "`activeDeadlineSeconds` is True"),
+        (f"{SPEC}activeDeadlineSeconds: true", "`activeDeadlineSeconds` is true"),
         (f"{SPEC}activeDeadlineSeconds: 0", "`activeDeadlineSeconds` is 0"),
     ],
 )
