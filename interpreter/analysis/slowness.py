@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from math import floor
 
 from interpreter.analysis import histogram, show
 from interpreter.analysis.evidence import (
@@ -52,8 +53,11 @@ def no_slower(test: Test, look: Look, moment: Moment, state: State) -> Ruling:
         return without_answer(test, state, found)
     totals = [histogram.total(item.buckets) for item in found]
     tails = [histogram.slower(item.buckets) for item in found]
-    after = _bet(moment, state, tails, totals) if unseen(state, moment, test.check.window_ms) else state
-    facts = _facts(test, after, tails, totals)
+    if unseen(state, moment, test.check.window_ms):
+        after, rows = _bet(moment, state, tails, totals)
+    else:
+        after, rows = state, _rows(numbers(state, "logs"))
+    facts = _facts(test, after, rows, tails, totals)
     return ruling(test, moment, state, after, facts, nothing_learnt(test, totals, moment))
 
 
@@ -69,7 +73,10 @@ def _histograms(test: Test, look: Look) -> list[Histogram] | Missing:
     return worst(*gaps) if gaps else found
 
 
-def _bet(moment: Moment, state: State, tails: Sequence[Tails], totals: Sequence[float]) -> State:
+def _bet(
+    moment: Moment, state: State, tails: Sequence[Tails], totals: Sequence[float]
+) -> tuple[State, Sequence[float]]:
+    """The state with this window in it, and the log evidence at each of its bounds."""
     canary, other = tails
     together = {bound: canary[bound] + other[bound] for bound in canary if bound in other}
     slots = number(state, "slots") or float(len(together))
@@ -82,7 +89,8 @@ def _bet(moment: Moment, state: State, tails: Sequence[Tails], totals: Sequence[
         for row, bound in enumerate(bounds):
             if together.get(bound, 0.0) > 0:
                 _bet_on(logs, row * NARROW_POINTS, losses, canary[bound], together[bound])
-    return counted(state, moment, _mean(logs, slots), slots=slots, bounds=bounds, logs=logs)
+    rows = _rows(logs)
+    return counted(state, moment, _mean(rows, slots), slots=slots, bounds=bounds, logs=logs), rows
 
 
 def _new_bounds(bounds: Sequence[float], together: Tails, whole: float, slots: float) -> list[float]:
@@ -92,9 +100,11 @@ def _new_bounds(bounds: Sequence[float], together: Tails, whole: float, slots: f
 
 
 def _bet_on(logs: list[float], start: int, losses: Sequence[float], canary: float, together: float) -> None:
-    for index, (gain, loss) in enumerate(zip(narrow_grid().log_gains, losses, strict=True), start):
-        log = logs[index] + canary * gain - together * loss
-        logs[index] = max(LOWEST, min(LARGEST, math.floor(log * DECIMALS + 1e-6) / DECIMALS))
+    index = start
+    for gain, loss in zip(narrow_grid().log_gains, losses, strict=True):
+        log = floor((logs[index] + canary * gain - together * loss) * DECIMALS + 1e-6) / DECIMALS
+        logs[index] = log if LOWEST <= log <= LARGEST else LOWEST if log < LOWEST else LARGEST
+        index += 1
 
 
 def _rows(logs: Sequence[float]) -> list[float]:
@@ -102,19 +112,19 @@ def _rows(logs: Sequence[float]) -> list[float]:
     return [log_mean(weights, logs[at : at + NARROW_POINTS]) for at in range(0, len(logs), NARROW_POINTS)]
 
 
-def _mean(logs: Sequence[float], slots: float) -> float:
+def _mean(evidence: Sequence[float], slots: float) -> float:
     """The log mean over all slots; those without a bound stand at 1."""
     if not slots:
         return 0.0
-    rows = _rows(logs)
+    rows = list(evidence)
     if slots > len(rows):
         rows.append(math.log(slots - len(rows)))
     return log_mean([-math.log(slots)] * len(rows), rows)
 
 
-def _facts(test: Test, state: State, tails: Sequence[Tails], totals: Sequence[float]) -> str:
+def _facts(test: Test, state: State, rows: Sequence[float], tails: Sequence[Tails], totals: Sequence[float]) -> str:
     """This window at the bound where the canary has looked worst so far."""
-    ranked = sorted(zip(_rows(numbers(state, "logs")), numbers(state, "bounds"), strict=True), reverse=True)
+    ranked = sorted(zip(rows, numbers(state, "bounds"), strict=True), reverse=True)
     seen = [bound for _, bound in ranked if all(bound in arm for arm in tails)]
     if not seen or not all(total > 0 for total in totals):
         return ""
