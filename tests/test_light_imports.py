@@ -45,3 +45,39 @@ def test_no_client_of_anything_is_loaded(arguments: tuple[str, ...]) -> None:
 
 def test_lint_loads_nothing_that_is_slow_to_load() -> None:
     assert not loaded_by("lint", POLICY) & HEAVY
+
+
+PROVIDERS_PROBE = """
+import json, sys
+from interpreter.providers.registry import PROVIDERS, Providers
+made = Providers()
+before = set(sys.modules)
+sorted(made)
+made[sys.argv[1]]
+print(json.dumps([sorted(before), sorted(set(sys.modules) - before)]))
+"""
+
+
+def test_a_provider_costs_nothing_until_it_is_used() -> None:
+    """The table of providers loads none of them; the first one that is used loads itself, and no other's library."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROVIDERS_PROBE, "graphite"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    before, after = json.loads(done.stdout)
+    providers = {"interpreter.providers.registry", "interpreter.providers.provider", "interpreter.providers"}
+    assert {name for name in before if name.startswith("interpreter.providers")} == providers
+    assert not {name.partition(".")[0] for name in before} & CLIENTS
+    assert "interpreter.providers.graphite" in after
+    assert not {name.partition(".")[0] for name in after} & (CLIENTS - {"httpx"})
+    assert not {f"interpreter.providers.{name}" for name in ("prometheus", "cloudwatch", "google", "amazon")} & set(
+        after
+    )
+
+
+@pytest.mark.parametrize("name", ["cloudwatch", "stackdriver", "prometheus"])
+def test_a_clouds_library_is_loaded_by_its_first_question(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROVIDERS_PROBE, name], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    _, after = json.loads(done.stdout)
+    assert not {one.partition(".")[0] for one in after} & (CLIENTS - {"httpx"})
