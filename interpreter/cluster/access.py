@@ -37,6 +37,7 @@ class Rule(NamedTuple):
 ROUTES: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "kubernetes": (),
     "istio": (("networking.istio.io", ("virtualservices", "destinationrules")),),
+    "apisix": (("apisix.apache.org", ("apisixroutes", "apisixupstreams")),),
     "gateway_api": (("gateway.networking.k8s.io", ("httproutes", "grpcroutes")),),
     "nginx": (("networking.k8s.io", ("ingresses",)),),
     "skipper": (("networking.k8s.io", ("ingresses",)),),

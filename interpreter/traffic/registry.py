@@ -11,6 +11,8 @@ from importlib import import_module
 from interpreter.traffic.provider import TrafficError, TrafficProvider
 
 PROVIDERS: Mapping[str, str] = {
+    "apisix": "interpreter.traffic.apisix:Apisix",
+    "contour": "interpreter.traffic.contour:Contour",
     "gateway_api": "interpreter.traffic.gateway_api:GatewayApi",
     "istio": "interpreter.traffic.istio:Istio",
     "kubernetes": "interpreter.traffic.kubernetes_services:KubernetesServices",

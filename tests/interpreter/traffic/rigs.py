@@ -16,6 +16,7 @@ from dsl.ir import Program, Service, Traffic, WorkloadRef
 from interpreter.objects import Manifest
 from interpreter.traffic.provider import Site, TrafficProvider
 from interpreter.traffic.registry import provider
+from tests.interpreter.traffic import rigs_apisix, rigs_contour
 
 FEW = ("start", "weight-12.5", "everything", "rollback", "weight-100", "rollback-of-weights")
 """The situations that a rig which is a variant has golden manifests for."""
@@ -448,6 +449,8 @@ RIGS: Mapping[str, Callable[[str], Rig]] = {
     "gateway_api-prefix-rewrite": _gateway_prefix_rewrite,
     "gateway_api-taken-over": _gateway_taken_over,
     "gateway_api-users-route": _gateway_users_route,
+    **CONTOUR_RIGS,
+    **rigs_apisix.RIGS,
     "gateway_api-grpc": _gateway_grpc,
     "gateway_api-grpc-users-route": _gateway_grpc_users_route,
     "istio": _istio,
