@@ -5,18 +5,20 @@ is certain. The linter refuses what a row does not grant, at the line that asks 
 runs on its provider.
 
 Words of the table. `granularity` is the smallest difference in weight that the data plane can hold, in percent;
-0 means that the weight is not set but comes about (by counting pods). Operators are those of the language: `==`,
-`=~` (regular expression), `^=` (prefix), `exists`. `several` is whether alternatives (`or`) can stand beside one
-another, `together` whether one alternative may hold more than one test (`and`), `one_of_each` whether there can be but
-one header and one cookie, `cookie_value` the only value that a cookie can be tested for. `baseline` is whether a
-third arm can have a part of the traffic. `required` are settings that a `traffic` block must have, unless it has the
-one called `spared_by`.
+0 means that the weight is not set but comes about (by counting pods); `mirror_step` is that of a mirror. Operators are
+those of the language: `==`, `=~` (regular expression), `^=` (prefix), `exists`. `several` is whether alternatives
+(`or`) can stand beside one another, `together` whether one alternative may hold more than one test (`and`),
+`one_of_each` whether there can be but one header and one cookie, `apart` whether a match and a share of the rest
+exclude one another, `cookie_value` the only value that a cookie can be tested for. `baseline` is whether a third arm
+can have a part of the traffic. `apis` are the values of the setting `api`, where it has certain ones; with some of them
+another row holds (`VARIANTS`). `required` are settings that a `traffic` block must have, unless it has the one called
+`spared_by`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 NOTHING: frozenset[str] = frozenset()
 EVERY_OPERATOR = frozenset({"==", "=~", "^=", "exists"})
@@ -68,12 +70,14 @@ class Capability(NamedTuple):
     granularity: float = 0.01
     mirror: bool = False
     mirror_share: bool = False
+    mirror_step: float = 0.01
     header: frozenset[str] = NOTHING
     cookie: frozenset[str] = NOTHING
     query: frozenset[str] = NOTHING
     several: bool = False
     together: bool = False
     one_of_each: bool = False
+    apart: bool = False
     once: bool = False
     cookie_value: str = ""
     sticky: bool = False
@@ -82,6 +86,7 @@ class Capability(NamedTuple):
     required: tuple[str, ...] = ()
     spared_by: str = ""
     options: tuple[str, ...] = ()
+    apis: tuple[str, ...] = ()
     note: str = ""
 
     @property
@@ -170,8 +175,21 @@ PROVIDERS: Mapping[str, Capability] = {
         options=("hosts", "timeout", "backend_timeout", "headers", "match", "route", "rule", "api"),
         note="requests are matched by an HTTPRoute; with `api smi` there are weights only",
     ),
-    "smi": Capability("Service Mesh Interface", protocols=HTTP_AND_TCP, options=("hosts", "gateways", "api")),
-    "osm": Capability("Open Service Mesh", granularity=1, protocols=HTTP_AND_TCP, options=("hosts",)),
+    "smi": Capability(
+        "Service Mesh Interface",
+        baseline=True,
+        protocols=HTTP_AND_TCP,
+        options=("hosts", "gateways", "api"),
+        apis=("v1alpha1", "v1alpha2", "v1alpha3", "v1alpha4"),
+        note="with `api v1alpha4` or `api v1alpha3` requests are matched by headers and cookies, where the mesh can",
+    ),
+    "osm": Capability(
+        "Open Service Mesh",
+        baseline=True,
+        protocols=HTTP_AND_TCP,
+        options=("hosts",),
+        note="one TrafficSplit of a Service, and no more",
+    ),
     "appmesh": Capability(
         "AWS App Mesh",
         granularity=1,
@@ -192,18 +210,25 @@ PROVIDERS: Mapping[str, Capability] = {
         query=EVERY_OPERATOR,
         several=True,
         together=True,
-        options=("match", "rewrite", "retries", "timeout", "headers", "upstream", "route"),
+        sticky=True,
+        baseline=True,
+        options=("match", "rewrite", "retries", "timeout", "cors", "headers", "upstream", "route", "rule"),
+        note="a VirtualService of yours delegates to the RouteTable",
     ),
     "contour": Capability(
         "Contour",
         mirror=True,
         mirror_share=True,
+        mirror_step=1,
         header=EVERY_OPERATOR,
         cookie=EVERY_OPERATOR,
         query=EVERY_OPERATOR,
         several=True,
         together=True,
-        options=("hosts", "match", "retries", "timeout", "headers", "ingress_class", "cors"),
+        sticky=True,
+        baseline=True,
+        options=("hosts", "match", "rewrite", "retries", "timeout", "headers", "ingress_class", "cors", "route"),
+        note="a cookie given by `sticky` takes the place of the application's own in the one answer that gives it",
     ),
     "nginx": Capability(
         "ingress-nginx",
@@ -263,8 +288,11 @@ PROVIDERS: Mapping[str, Capability] = {
         query=EVERY_OPERATOR,
         several=True,
         together=True,
+        sticky=True,
+        baseline=True,
         required=("route",),
         options=("rule",),
+        note="the route is read and never written; cookies given by `sticky` need APISIX 3",
     ),
     "knative": Capability("Knative Serving", granularity=1),
     "kubernetes": Capability(
@@ -281,16 +309,17 @@ PROVIDERS: Mapping[str, Capability] = {
     ),
     "alb": Capability(
         "AWS Application Load Balancer",
-        granularity=1,
-        header=WILDCARD_OPERATORS,
-        cookie=WILDCARD_OPERATORS,
+        granularity=0.1,
+        header=EVERY_OPERATOR,
+        cookie=EVERY_OPERATOR,
         query=WILDCARD_OPERATORS,
         several=True,
         together=True,
         sticky=True,
+        baseline=True,
         required=("ingress",),
-        options=("ingress_class",),
-        note="the load balancer chooses the name of the stickiness cookie, and keeps it for 7 days at most",
+        options=("annotation_prefix",),
+        note="a client stays with whichever arm answered it, by a cookie that the load balancer names, for 7 days at most",
     ),
     "haproxy": Capability("HAProxy Ingress", granularity=1, required=("ingress",), options=("ingress_class",)),
     "local": Capability(
@@ -308,6 +337,28 @@ PROVIDERS: Mapping[str, Capability] = {
         note="for `rollway run --local`",
     ),
 }
+
+
+_SMI_MATCHING = PROVIDERS["smi"]._replace(
+    header=EVERY_OPERATOR,
+    cookie=EVERY_OPERATOR,
+    several=True,
+    together=True,
+    once=True,
+    apart=True,
+    note="a TrafficSplit is for the requests that match, or for all of them: no match and share at once",
+)
+VARIANTS: Mapping[tuple[str, str], Capability] = {
+    ("smi", "v1alpha3"): _SMI_MATCHING,
+    ("smi", "v1alpha4"): _SMI_MATCHING,
+}
+"""By provider and its setting `api`: the rows of those that can do more with it, or less."""
+
+
+def row_of(provider: str, options: Mapping[str, Any]) -> Capability | None:
+    """What holds for a `traffic` block: the row of its provider, or of the variant that its `api` makes of it. None if
+    there is no such provider."""
+    return VARIANTS.get((provider, str(options.get("api", "")))) or PROVIDERS.get(provider)
 
 
 def can_all(wish: str) -> list[str]:

@@ -217,7 +217,13 @@ def traffic_slots(provider: str) -> Slots:
 
     row = PROVIDERS[provider]
     return {
-        name: Slot(_OPTIONS.get(name) or _KINDS.get(option.kind, Anything()), name in row.required, row.spared_by)
+        name: Slot(
+            OneOf(row.apis)
+            if name == "api" and row.apis
+            else _OPTIONS.get(name) or _KINDS.get(option.kind, Anything()),
+            name in row.required,
+            row.spared_by,
+        )
         for name, option in OPTIONS.items()
         if name in row.takes
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dsl import ir, syntax
-from dsl.capabilities import PROVIDERS, Capability, can_all, without_baseline
+from dsl.capabilities import PROVIDERS, Capability, can_all, row_of, without_baseline
 from dsl.compilation import CompiledRollout
 from dsl.diagnostics import Diagnostic, Label
 from dsl.findings import listed
@@ -22,11 +22,13 @@ def check(context: Context) -> Iterator[Diagnostic]:
     for rollout in context.every(syntax.Rollout):
         for item in rollout.items:
             if isinstance(item, syntax.Traffic) and item.provider.text in PROVIDERS:
-                yield from _provider(rollout, item.provider, PROVIDERS[item.provider.text])
+                api = field(item.fields, "api")
+                options = {} if api is None or api.value is None else {"api": _word(api.value)}
+                yield from _provider(rollout, item.provider, row_of(item.provider.text, options) or Capability(""))
     for compiled, program in context.rollouts:
         if program.baseline:
             yield from _baseline(context, compiled, program)
-        row = PROVIDERS.get(program.traffic.provider)
+        row = row_of(program.traffic.provider, program.traffic.options)
         traffic = context.item(compiled.node, syntax.Traffic)
         if row is not None and traffic is not None:
             yield from _Asked(context, compiled, program, row, traffic).findings()
@@ -77,6 +79,10 @@ def _protocol_field(rollout: syntax.Rollout) -> syntax.Field | None:
     return None
 
 
+def _between(share: float, step: float) -> bool:
+    return abs(share / step - round(share / step)) > 1e-6
+
+
 def _word(value: syntax.Expr) -> str:
     match value:
         case syntax.Ref():
@@ -101,10 +107,13 @@ class _Asked:
         self.tcp = protocol is not None and protocol.value is not None and _word(protocol.value) == "tcp"
 
     def findings(self) -> Iterator[Diagnostic]:
+        matched = any(isinstance(one, ir.RouteOp) and one.matches for one in self.program.code)
         for index, instruction in enumerate(self.program.code):
             if isinstance(instruction, ir.RouteOp):
                 place = self.context.place(self.compiled, index)
                 yield from self._weight(instruction, place)
+                if matched and self.row.apart and (instruction.weight or 0) % 100:
+                    yield self._cannot("RW407", "have a match and give a share of the rest in one rollout", place)
                 yield from self._mirror(instruction, place)
                 yield from self._sticky(instruction, place)
                 yield from self._matches(instruction, place)
@@ -127,7 +136,7 @@ class _Asked:
             return
         if not row.weights:
             yield self._cannot("RW401", "give the canary a share of the traffic", span, "weights")
-        elif row.granularity and abs(weight / row.granularity - round(weight / row.granularity)) > 1e-6:
+        elif row.granularity and _between(weight, row.granularity):
             smallest = share_text(row.granularity)
             diagnostic = self._cannot("RW402", f"split traffic as finely as {share_text(weight)}", span)
             yield diagnostic._replace(help=f"it takes steps of {smallest}")
@@ -141,6 +150,9 @@ class _Asked:
             yield self._cannot("RW403", "mirror requests", span, "mirror")
         elif not self.row.mirror_share and route.mirror < 100:
             yield self._cannot("RW403", "mirror a share of the requests, only all of them", span, "mirror_share")
+        elif _between(route.mirror, self.row.mirror_step):
+            diagnostic = self._cannot("RW403", f"mirror as fine a share as {share_text(route.mirror)}", span)
+            yield diagnostic._replace(help=f"it takes steps of {share_text(self.row.mirror_step)}")
 
     def _sticky(self, route: ir.RouteOp, span: Span) -> Iterator[Diagnostic]:
         if route.sticky is None:

@@ -34,13 +34,20 @@ class Rule(NamedTuple):
     only: tuple[str, ...] = ()
 
 
+_SPLITS = ("split.smi-spec.io", ("trafficsplits",))
+
 ROUTES: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    "alb": (("networking.k8s.io", ("ingresses",)),),
+    "apisix": (("apisix.apache.org", ("apisixroutes", "apisixupstreams")),),
     "kubernetes": (),
     "istio": (("networking.istio.io", ("virtualservices", "destinationrules")),),
-    "apisix": (("apisix.apache.org", ("apisixroutes", "apisixupstreams")),),
+    "contour": (("projectcontour.io", ("httpproxies",)),),
     "gateway_api": (("gateway.networking.k8s.io", ("httproutes", "grpcroutes")),),
+    "gloo": (("gateway.solo.io", ("routetables",)), ("gloo.solo.io", ("upstreams",))),
     "nginx": (("networking.k8s.io", ("ingresses",)),),
     "skipper": (("networking.k8s.io", ("ingresses",)),),
+    "smi": (_SPLITS, ("specs.smi-spec.io", ("httproutegroups",))),
+    "osm": (_SPLITS,),
 }
 """Of each traffic provider, the groups and resources that its routes are made of; Services everybody has."""
 

@@ -260,9 +260,7 @@ class Actor:
     async def _listen(self, refs: tuple[Ref, ...]) -> None:
         """Have informers for these, and be woken when one of them changes."""
         caches = self._parts.caches
-        seen = {(ref.api_version, ref.kind, ref.namespace) for ref in refs if self._in_sight(ref)}
-        for api_version, kind, namespace in sorted(seen):
-            await caches.ensure(api_version, kind, namespace)
+        await caches.ensure_all(ref for ref in refs if self._in_sight(ref))
         interest = (self.ref, *self._policy.sources, *refs)
         if self._driver is not None:
             interest += tuple(_owners_named(self._driver.program))

@@ -71,6 +71,23 @@ class Caches:
         if informer.error is not None and informer.error.reason == "NotServed":
             raise informer.error
 
+    async def ensure_all(self, refs: Iterable[Ref]) -> None:
+        """The same for the kinds of all these. Of an object that is named in several versions of its group, one that
+        is served will do. Raises as `ensure`."""
+        wanted: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
+        for ref in refs:
+            group = Kind(ref.api_version, ref.kind).group
+            wanted[group, ref.kind, ref.namespace].add(ref.api_version)
+        for (_, kind, namespace), versions in sorted(wanted.items()):
+            missed: list[NotServed] = []
+            for api_version in sorted(versions):
+                try:
+                    await self.ensure(api_version, kind, namespace)
+                except NotServed as error:
+                    missed.append(error)
+            if len(missed) == len(versions):
+                raise missed[-1]
+
     def get(self, ref: Ref) -> Manifest | None:
         """An object as last seen, None if it does not exist. Shared: not to be changed. Raises `LookupError` if the
         kind was never ensured, and the informer's `ApiError` if it could never be read."""

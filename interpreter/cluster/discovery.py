@@ -23,7 +23,9 @@ INSTALL: Mapping[str, str] = {
     "networking.istio.io": "install Istio, or choose another traffic provider",
     "gateway.networking.k8s.io": "install the Gateway API's definitions, or choose another traffic provider",
     "keda.sh": "install KEDA, or name another scaler",
-    "split.smi-spec.io": "install a mesh that serves SMI, or choose another traffic provider",
+    "split.smi-spec.io": "install a mesh that serves this version of SMI, name one that is served by `api`, or choose "
+    "another traffic provider",
+    "specs.smi-spec.io": "install a mesh that serves SMI's HTTPRouteGroups, or do without `api`",
 }
 """What to do when a kind of this group is not served."""
 

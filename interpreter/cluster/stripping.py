@@ -25,6 +25,8 @@ DIGESTED = ("ConfigMap", "Secret")
 _HEAVY = frozenset(
     {"Deployment", "DaemonSet", "StatefulSet", "ReplicaSet", "Pod", "HorizontalPodAutoscaler", "ScaledObject"}
 )
+_ASKED = frozenset({"gateway.networking.k8s.io", "policy.linkerd.io", "split.smi-spec.io", "specs.smi-spec.io"})
+"""Groups of routes whose definitions traffic providers read."""
 _KEPT = ("name", "namespace", "uid", "resourceVersion", "labels", "ownerReferences", "deletionTimestamp", "finalizers")
 _KEPT_ANNOTATIONS = (f"{GROUP}/", "flagger.app/")
 
@@ -39,10 +41,9 @@ def strip_for(kind: str) -> Strip:
 
 
 def definition_of_routes(manifest: Manifest) -> Manifest | None:
-    """Definitions are large, and a cluster has hundreds. Only of the Gateway API's is anything asked: which of the
-    optional fields the installed version has."""
-    ours = manifest["spec"]["group"] == "gateway.networking.k8s.io"
-    return without_last_applied(manifest) if ours else None
+    """Definitions are large, and a cluster has hundreds. Only of those of a few routes is anything asked: which
+    versions are served, and which of the optional fields the installed version has."""
+    return without_last_applied(manifest) if manifest["spec"]["group"] in _ASKED else None
 
 
 def without_managed_fields(manifest: Manifest) -> Manifest:

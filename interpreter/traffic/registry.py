@@ -11,13 +11,17 @@ from importlib import import_module
 from interpreter.traffic.provider import TrafficError, TrafficProvider
 
 PROVIDERS: Mapping[str, str] = {
+    "alb": "interpreter.traffic.alb:Alb",
     "apisix": "interpreter.traffic.apisix:Apisix",
     "contour": "interpreter.traffic.contour:Contour",
     "gateway_api": "interpreter.traffic.gateway_api:GatewayApi",
+    "gloo": "interpreter.traffic.gloo:Gloo",
     "istio": "interpreter.traffic.istio:Istio",
     "kubernetes": "interpreter.traffic.kubernetes_services:KubernetesServices",
     "nginx": "interpreter.traffic.nginx:Nginx",
+    "osm": "interpreter.traffic.smi:Osm",
     "skipper": "interpreter.traffic.skipper:Skipper",
+    "smi": "interpreter.traffic.smi:Smi",
 }
 """By the name that the language has for it (`dsl.capabilities.PROVIDERS`): the module and the class in it, which is
 made without arguments."""

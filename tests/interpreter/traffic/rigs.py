@@ -16,7 +16,7 @@ from dsl.ir import Program, Service, Traffic, WorkloadRef
 from interpreter.objects import Manifest
 from interpreter.traffic.provider import Site, TrafficProvider
 from interpreter.traffic.registry import provider
-from tests.interpreter.traffic import rigs_apisix, rigs_contour
+from tests.interpreter.traffic import rigs_apisix, rigs_contour, rigs_gloo
 
 FEW = ("start", "weight-12.5", "everything", "rollback", "weight-100", "rollback-of-weights")
 """The situations that a rig which is a variant has golden manifests for."""
@@ -30,7 +30,7 @@ class Rig:
     """`given` are objects that are there before. `row` is what the linter allows here. `definitions` are the folders of
     CustomResourceDefinitions that it needs. `goldens` are the situations that have a golden file, and are gone through
     on a real API server; None means all. `restores` is false where another part puts things back, `edits` where what is
-    given is only read."""
+    given is only read. `alone` is whether its definitions are other versions of those that another rig has."""
 
     site: Site
     row: Capability
@@ -39,6 +39,7 @@ class Rig:
     goldens: tuple[str, ...] | None = None
     restores: bool = True
     edits: bool = True
+    alone: bool = False
 
     @property
     def provider(self) -> TrafficProvider:
@@ -212,7 +213,7 @@ def _path(service: str, path: str, port: dict[str, Any], how: str = "Prefix") ->
     return {"path": path, "pathType": how, "backend": {"service": {"name": service, "port": port}}}
 
 
-_INGRESS: Mapping[str, Any] = {
+INGRESS: Mapping[str, Any] = {
     "ingressClassName": "public",
     "tls": [{"hosts": ["shop.example.com", "www.example.com"], "secretName": "shop-tls"}],
     "rules": [
@@ -233,7 +234,7 @@ _INGRESS: Mapping[str, Any] = {
 _ISSUER = {"cert-manager.io/cluster-issuer": "letsencrypt", "external-dns.kubernetes.io/ttl": "60"}
 
 
-def _ingress(namespace: str, spec: Mapping[str, Any], annotations: Mapping[str, str]) -> Manifest:
+def ingress(namespace: str, spec: Mapping[str, Any], annotations: Mapping[str, str]) -> Manifest:
     return manifest(
         namespace, "networking.k8s.io/v1", "Ingress", "shop", spec, annotations=dict(annotations), generation=1
     )
@@ -246,7 +247,7 @@ def _nginx(namespace: str) -> Rig:
         "nginx.ingress.kubernetes.io/session-cookie-name": "route",
         "nginx.ingress.kubernetes.io/rewrite-target": "/",
     }
-    users = _ingress(namespace, _INGRESS, annotations)
+    users = ingress(namespace, INGRESS, annotations)
     place = site(namespace, "nginx", {"ingress": "shop"})
     return Rig(place, PROVIDERS["nginx"], (users,), edits=False)
 
@@ -254,7 +255,7 @@ def _nginx(namespace: str) -> Rig:
 def _nginx_default_backend(namespace: str) -> Rig:
     """No rules, a class in the old way, and annotations under another prefix."""
     spec = {"defaultBackend": {"service": {"name": "podinfo", "port": {"name": "http"}}}}
-    users = _ingress(
+    users = ingress(
         namespace, spec, {"kubernetes.io/ingress.class": "inner", "inner.example.com/load-balance": "ewma"}
     )
     place = site(namespace, "nginx", {"ingress": "shop", "annotation_prefix": "inner.example.com"})
@@ -262,7 +263,7 @@ def _nginx_default_backend(namespace: str) -> Rig:
 
 
 def _skipper(namespace: str) -> Rig:
-    users = _ingress(namespace, _INGRESS, _ISSUER)
+    users = ingress(namespace, INGRESS, _ISSUER)
     return Rig(site(namespace, "skipper", {"ingress": "shop"}), PROVIDERS["skipper"], (users,), edits=False)
 
 
@@ -275,7 +276,7 @@ def _skipper_annotated(namespace: str) -> Rig:
         "zalando.org/skipper-loadbalancer": "consistentHash",
         "zalando.org/backend-weights": '{"podinfo": 1}',
     }
-    users = _ingress(namespace, _INGRESS, annotations)
+    users = ingress(namespace, INGRESS, annotations)
     place = site(namespace, "skipper", {"ingress": "shop", "ingress_class": "skipper"})
     return Rig(place, PROVIDERS["skipper"], (users,), goldens=FEW, edits=False)
 
@@ -443,14 +444,21 @@ def _baselined(make: Callable[[str], Rig]) -> Callable[[str], Rig]:
     return lambda namespace: with_baseline(make(namespace))
 
 
+from tests.interpreter.traffic.rigs_alb import ALB_RIGS  # noqa: E402 - likewise
+from tests.interpreter.traffic.rigs_smi import SMI_RIGS  # noqa: E402 - they are made of what stands above
+
+from tests.interpreter.traffic.rigs_contour import CONTOUR_RIGS  # noqa: E402 - likewise
+
 RIGS: Mapping[str, Callable[[str], Rig]] = {
+    **CONTOUR_RIGS,
+    **ALB_RIGS,
+    **rigs_apisix.RIGS,
+    **rigs_gloo.RIGS,
     "gateway_api": _gateway,
     "gateway_api-options": _gateway_options,
     "gateway_api-prefix-rewrite": _gateway_prefix_rewrite,
     "gateway_api-taken-over": _gateway_taken_over,
     "gateway_api-users-route": _gateway_users_route,
-    **CONTOUR_RIGS,
-    **rigs_apisix.RIGS,
     "gateway_api-grpc": _gateway_grpc,
     "gateway_api-grpc-users-route": _gateway_grpc_users_route,
     "istio": _istio,
@@ -471,5 +479,6 @@ RIGS: Mapping[str, Callable[[str], Rig]] = {
     "istio-baseline-users-route": _baselined(_istio_users_route),
     "istio-baseline-tcp": _baselined(_istio_tcp),
     "skipper-baseline": _baselined(_skipper),
+    **SMI_RIGS,
 }
 """By name, for a namespace. The first part of a name is the provider's."""

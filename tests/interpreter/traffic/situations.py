@@ -79,9 +79,10 @@ def allowed(row: Capability, routing: Routing) -> bool:
     return (
         _weight_allowed(row, routing.weight)
         and (not routing.mirror or row.mirror)
-        and (routing.mirror in (0.0, 100.0) or row.mirror_share)
+        and (routing.mirror in (0.0, 100.0) or (row.mirror_share and _is_step(routing.mirror, row.mirror_step)))
         and (routing.sticky is None or row.sticky)
         and _matches_allowed(row, routing.matches)
+        and not (row.apart and routing.matches and routing.weight % 100)
     )
 
 
@@ -93,7 +94,11 @@ def situations(row: Capability) -> list[str]:
 def _weight_allowed(row: Capability, share: float) -> bool:
     if share in (0.0, 100.0):
         return True
-    return row.weights and row.granularity > 0 and abs(share / row.granularity - round(share / row.granularity)) < 1e-6
+    return row.weights and row.granularity > 0 and _is_step(share, row.granularity)
+
+
+def _is_step(share: float, step: float) -> bool:
+    return abs(share / step - round(share / step)) < 1e-6
 
 
 def _matches_allowed(row: Capability, matches: Sequence[Sequence[MatchTest]]) -> bool:
