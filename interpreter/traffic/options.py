@@ -186,6 +186,11 @@ class Options:
         return self._top.text("rule")
 
     @property
+    def upstream(self) -> str:
+        """The Upstream whose settings are copied, as `namespace/name` or a name in the rollout's namespace."""
+        return self._top.text("upstream")
+
+    @property
     def _top(self) -> _Values:
         return _Values(self.program.traffic.provider, "", self.program.traffic.options)
 

@@ -43,11 +43,18 @@ class Cluster:
                     path = self._path(ref_of(manifest))
                     made = self._api.call("PATCH", f"{path}?{HOW}&force=true", manifest, kind=APPLY)
                     if "status" in made:  # one by default: it is written by the data plane, once it sees the object
-                        self._api.call("PUT", f"{path}/status", made)
+                        self._write_status(path, made)
                 case Edit(_, after):
                     self._api.call("PUT", f"{self._path(ref_of(after))}?{HOW}", after)
                 case Delete(ref):
                     self._api.delete(self._path(ref))
+
+    def _write_status(self, path: str, manifest: Manifest) -> None:
+        try:
+            self._api.call("PUT", f"{path}/status", manifest)
+        except ApiError as error:
+            if error.status != 404:  # a kind whose status has no address of its own, as Gloo's
+                raise
 
     def _get(self, ref: Ref) -> Manifest | None:
         try:
