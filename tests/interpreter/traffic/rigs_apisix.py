@@ -99,10 +99,19 @@ def _rule(namespace: str) -> rigs.Rig:
     return rigs.Rig(place, PROVIDERS["apisix"], (users_route(namespace, _RICH),), ("apisix",), rigs.FEW, edits=False)
 
 
+def _old(namespace: str) -> rigs.Rig:
+    """As the controller 1.8 has it. What it says of an ApisixUpstream is not among the definitions that there are."""
+    definitions = ("apisix-v1.8.4", "apisix/apisix.apache.org_apisixupstreams.yaml")
+    place = rigs.site(namespace, "apisix", {"route": "shop"})
+    given = (users_route(namespace, _RICH),)
+    return rigs.Rig(place, PROVIDERS["apisix"], given, definitions, rigs.FEW, edits=False, alone=True)
+
+
 RIGS: Mapping[str, Callable[[str], rigs.Rig]] = {
     "apisix": _apisix,
     "apisix-rich": _rich,
     "apisix-rule": _rule,
+    "apisix-old": _old,
     "apisix-baseline": lambda namespace: rigs.with_baseline(_apisix(namespace)),
     "apisix-baseline-rich": lambda namespace: rigs.with_baseline(_rich(namespace)),
 }
