@@ -74,7 +74,7 @@ def selectors(provider: str, arm: str) -> tuple[str, str]:
             'code=~"5.."',
         ),
         "skipper": ("skipper_response_duration_seconds_count{" + SKIPPER.format(arm), 'code=~"5.."'),
-        "apisix": (f'apisix_http_status{{route=~"my-shop_web-web-svc-{arm}_.+"', 'code=~"5.."'),
+        "apisix": (f'apisix_http_status{{route=~"my-shop_web-web-svc-canary_{arm}-.+"', 'code=~"5.."'),
         "local": (f'rollway_proxy_requests_total{{workload="{workload}"', 'code=~"5.."'),
     }
     return table.get(provider, app)
