@@ -73,7 +73,7 @@ def beside(site: Site, users: Manifest, ref: Ref, services: Sequence[str], annot
     if default and is_apex(site, default):
         spec["defaultBackend"] = _renamed(default, services[-1])
     if not rules and "defaultBackend" not in spec:
-        raise _not_named(site, users)
+        raise not_named(site, users)
     made = manifest(site, ref, spec)
     kept = {} if old_class is None or ingress_class else {CLASS: old_class}
     made["metadata"]["annotations"] = {**kept, **NO_DNS, **annotations}
@@ -112,7 +112,8 @@ def _renamed(backend: Mapping[str, Any], service: str) -> Backend:
     return made
 
 
-def _not_named(site: Site, users: Manifest) -> TrafficError:
+def not_named(site: Site, users: Manifest) -> TrafficError:
+    """What to say of an Ingress that does not lead to the apex Service."""
     others = [
         f"{shown(host, path)} to {_service(path['backend'])}" for host, path in paths(users, lambda _backend: True)
     ]

@@ -117,9 +117,15 @@ def baseline_comes_and_goes(rig: Rig, situation: str) -> None:
     assert cluster.objects == played(given, routings[-1:]).objects
     part = given.site.baseline_part(routings[-1])
     split = {ref: one for ref, one in cluster.objects.items() if ref.name != given.site.baseline}
-    assert (given.site.baseline in json.dumps([one.get("spec") for one in split.values()])) == (part > 0)
+    assert (given.site.baseline in json.dumps([_routes(one) for one in split.values()])) == (part > 0)
     route(rig, cluster, routings[-1])
     assert cluster.objects == before
+
+
+def _routes(found: Manifest) -> list[object]:
+    """What a data plane goes by: the spec, and annotations that are not our notes."""
+    annotations = found["metadata"].get("annotations") or {}
+    return [found.get("spec"), {key: text for key, text in annotations.items() if not key.startswith("rollway.dev/")}]
 
 
 def a_part_that_was_taken_is_given_back(rig: Rig) -> None:
@@ -143,7 +149,8 @@ def routings(row: Capability) -> st.SearchStrategy[Routing]:
     """Any routing that the row allows."""
     steps = st.integers(0, round(100 / row.granularity)) if row.granularity and row.weights else st.just(0)
     shares = st.one_of(st.sampled_from((0.0, 100.0)), steps.map(lambda count: round(count * row.granularity, 2)))
-    mirrors = st.one_of(st.just(0.0), st.integers(1, 1000).map(lambda tenths: tenths / 10))
+    step = max(row.mirror_step, 0.1)
+    mirrors = st.one_of(st.just(0.0), st.integers(1, round(100 / step)).map(lambda count: round(count * step, 1)))
     stickies = st.one_of(st.none(), st.builds(StickySpec, names, st.integers(1000, 10**9)))
     drawn = st.builds(Routing, shares, mirrors, alternatives, stickies)
     return drawn.map(lambda routing: _pruned(row, routing)).filter(lambda routing: allowed(row, routing))
