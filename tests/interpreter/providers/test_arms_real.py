@@ -108,7 +108,7 @@ PLANES: dict[str, tuple[str, str, Callable[[str, str], Labels]]] = {
     "apisix": (
         "apisix_http_status",
         "apisix_http_latency",
-        lambda name, arm: {"route": f"{NAMESPACE}_{name}-{name}-{arm}_rule", "type": "request"},
+        lambda name, arm: {"route": f"{NAMESPACE}_{name}-{name}-canary_{arm}-weight-of-rule", "type": "request"},
     ),
     "local": (
         "rollway_proxy_requests_total",
