@@ -22,7 +22,7 @@ TUNED_ALPHA = 0.05
 LEAST_MASS = 1e-3
 STEPS = 60
 NEAR = 5e-4
-"""How near to the limit evidence has to come, as its root, for one more step of the secant to be the last."""
+"""`near`, unless it is said."""
 
 NARROW = 1e-7
 
@@ -33,8 +33,11 @@ def prior_mass(tuned: float) -> float:
     return max(LEAST_MASS, tuned / (doubled + math.log1p(doubled)) - 1)
 
 
-def interval(bad: float, total: float, *, alpha: float = 0.05, tuned: float = TUNED) -> tuple[float, float]:
-    """The lowest and highest share, 0 to 1, that `bad` of `total` events have not refuted; 0 and 1 without events."""
+def interval(
+    bad: float, total: float, *, alpha: float = 0.05, tuned: float = TUNED, near: float = NEAR
+) -> tuple[float, float]:
+    """The lowest and highest share, 0 to 1, that `bad` of `total` events have not refuted; 0 and 1 without events.
+    `near` is how near to the limit the root of the evidence has to come for one more step to be the last."""
     if not total > 0:
         return 0.0, 1.0
     bad = min(total, max(0.0, bad))
@@ -42,7 +45,7 @@ def interval(bad: float, total: float, *, alpha: float = 0.05, tuned: float = TU
     least = against(bad / total) if 0 < bad < total else 0.0
     target = math.sqrt(-math.log(alpha) - least)
     seen = math.asin(math.sqrt(bad / total))
-    low, high = (_bound(against, seen, end, least, target, total) for end in (0.0, math.pi / 2))
+    low, high = (_bound(against, seen, end, least, target, total, near) for end in (0.0, math.pi / 2))
     return low, high
 
 
@@ -61,7 +64,13 @@ def _evidence(bad: float, total: float, mass: float) -> Callable[[float], float]
 
 
 def _bound(
-    against: Callable[[float], float], seen: float, end: float, least: float, target: float, total: float
+    against: Callable[[float], float],
+    seen: float,
+    end: float,
+    least: float,
+    target: float,
+    total: float,
+    near: float,
 ) -> float:
     """Where evidence crosses its limit, between what was seen and the end of the range; both as angles, whose squared
     sines are the shares.
@@ -83,6 +92,6 @@ def _bound(
         slope = (root - last_root) / (angle - last)
         last, last_root = angle, root
         angle = angle + missing / slope if slope else outside
-        if abs(missing) < NEAR:
+        if abs(missing) < near:
             break
     return math.sin(min(math.pi / 2, max(0.0, angle))) ** 2

@@ -27,6 +27,9 @@ from interpreter.analysis.readings import Gap, Look, Missing, worst
 from interpreter.analysis.sequential import log_mean, objective_evidence, rate_gains, rate_grid
 from interpreter.state import Events
 
+GLANCE = 0.02
+"""How exactly the bounds of a share are worked out that are shown with three digits."""
+
 
 def no_regression(test: Test, look: Look, moment: Moment, state: State) -> Ruling:
     """Is the canary's rate of bad events higher than the other arm's, by more than the tolerated ratio?"""
@@ -38,10 +41,10 @@ def no_regression(test: Test, look: Look, moment: Moment, state: State) -> Rulin
     canary, other = counts
     varied = _divisor(test, state, canary, other)
     after = _bet(test, moment, state, canary, other, varied) if unseen(state, moment, test.check.window_ms) else state
-    facts = ", ".join(
-        f"{leaf.arm.value} {share_words(number(after, bad), number(after, total))}"
-        for leaf, bad, total in zip(test.leaves, ("bad", "other_bad"), ("total", "other_total"), strict=True)
+    seen, beside = (
+        (number(after, bad), number(after, total)) for bad, total in (("bad", "total"), ("other_bad", "other_total"))
     )
+    facts = f"canary {share_words(*seen)}, {test.leaves[1].arm.value} {counts_words(*beside)}"
     if bursts := dispersion.words(test, state, varied):
         facts = f"{facts}; {bursts}"
     learnt = nothing_learnt(test, [arm.total for arm in counts], moment)
@@ -60,7 +63,7 @@ def _divisor(test: Test, state: State, canary: Events, other: Events) -> float:
 def _bet(test: Test, moment: Moment, state: State, canary: Events, other: Events, varied: float) -> State:
     grid = rate_grid(test.check.params.get("ratio", 1.0))
     logs = numbers(state, "logs") or [0.0] * len(grid.ratios)
-    if canary.total > 0:
+    if canary.total > 0 and canary.bad + other.bad > 0:
         gains = rate_gains(grid, canary.bad, other.bad, canary.total, other.total)
         part = 1 / varied
         logs = [log + gain * part for log, gain in zip(logs, gains, strict=True)]
@@ -94,13 +97,20 @@ def objective(test: Test, look: Look, moment: Moment, state: State) -> Ruling:
     after = state
     if unseen(state, moment, test.check.window_ms):
         bad, total = number(state, "bad") + counts[0].bad, number(state, "total") + counts[0].total
-        kept = objective_evidence(allowed, bad, total, mirrored=True)
-        best = min(LARGEST, max(number(state, "best"), kept))
-        after = counted(state, moment, objective_evidence(allowed, bad, total), bad=bad, total=total, best=best)
+        best = _best(test, state, allowed, bad, total)
+        after = counted(state, moment, objective_evidence(allowed, bad, total), bad=bad, total=total, **best)
     facts = f"{share_words(number(after, 'bad'), number(after, 'total'))} where {show.percent(allowed)} may be bad"
     if test.check.test == "meets":
         return ruling(test, moment, state, after, facts, nothing_learnt(test, [counts[0].total], moment))
     return _certified(test, ruling(test, moment, state, after, facts, _not_yet(test, after)))
+
+
+def _best(test: Test, state: State, allowed: float, bad: float, total: float) -> Mapping[str, float]:
+    """How certain it ever was that the objective is kept, where that is asked."""
+    if test.check.test != "certified":
+        return {}
+    kept = objective_evidence(allowed, bad, total, mirrored=True)
+    return {"best": min(LARGEST, max(number(state, "best"), kept))}
 
 
 def _certified(test: Test, found: Ruling) -> Ruling:
@@ -131,9 +141,18 @@ def _counts(test: Test, look: Look) -> list[Events] | Missing:
     return worst(*gaps) if gaps else found
 
 
+def counts_words(bad: float, total: float) -> str:
+    """`57 of 5,700 (1%)`: counts and rate."""
+    return f"{_counted(bad, total)})" if total > 0 else "none"
+
+
 def share_words(bad: float, total: float) -> str:
     """`6 of 300 (2%, 0.352% to 5.79%)`: counts, rate, and the 95% interval that holds at all looks at once."""
     if not total > 0:
         return "none"
-    low, high = (show.percent(bound, 3) for bound in interval(bad, total))
-    return f"{show.plain(bad, 7)} of {show.plain(total, 7)} ({show.percent(bad / total, 3)}, {low} to {high})"
+    low, high = interval(bad, total, near=GLANCE)
+    return f"{_counted(bad, total)}, {show.percent(low, 3)} to {show.percent(high, 3)})"
+
+
+def _counted(bad: float, total: float) -> str:
+    return f"{show.plain(bad, 7)} of {show.plain(total, 7)} ({show.percent(bad / total, 3)}"

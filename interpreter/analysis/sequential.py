@@ -30,7 +30,7 @@ def log_mean(log_weights: Sequence[float], logs: Sequence[float]) -> float:
     most = max(terms)
     if math.isinf(most):
         return most
-    return most + math.log(sum([exp(term - most) for term in terms]))
+    return most + math.log(sum(map(exp, [term - most for term in terms])))
 
 
 def spaced(low: float, high: float, points: int) -> tuple[float, ...]:
@@ -84,9 +84,12 @@ def rate_gains(grid: RateGrid, canary: float, other: float, canary_total: float,
     Given how many bad events there were in both arms, each is the canary's with a probability that depends on its share
     of the requests and on the ratio of the rates alone: neither the common rate nor the weights matter.
     """
-    losses = rate_losses(grid, canary_total / (canary_total + other_total))
-    bad = canary + other
-    return [canary * gain - bad * loss for gain, loss in zip(grid.log_gains, losses, strict=True)]
+    bad, share = canary + other, canary_total / (canary_total + other_total)
+    base = bad * log1p((grid.null - 1) * share)
+    return [
+        canary * gain - bad * log1p((ratio - 1) * share) + base
+        for gain, ratio in zip(grid.log_gains, grid.ratios, strict=True)
+    ]
 
 
 def rate_losses(grid: RateGrid, share: float) -> list[float]:

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from math import floor
+from functools import lru_cache
+from math import exp, floor
+from operator import mul
 
 from interpreter.analysis import histogram, show
 from interpreter.analysis.evidence import (
@@ -33,7 +35,7 @@ from interpreter.analysis.evidence import (
 )
 from interpreter.analysis.leaves import missing
 from interpreter.analysis.readings import Look, Missing, worst
-from interpreter.analysis.sequential import NARROW_POINTS, log_mean, narrow_grid, rate_losses
+from interpreter.analysis.sequential import NARROW_POINTS, narrow_grid, rate_losses
 from interpreter.state import Histogram
 
 MOST_BOUNDS = 12
@@ -76,7 +78,7 @@ def _histograms(test: Test, look: Look) -> list[Histogram] | Missing:
 def _bet(
     moment: Moment, state: State, tails: Sequence[Tails], totals: Sequence[float]
 ) -> tuple[State, Sequence[float]]:
-    """The state with this window in it, and the log evidence at each of its bounds."""
+    """The state with this window in it, and the evidence at each of its bounds."""
     canary, other = tails
     together = {bound: canary[bound] + other[bound] for bound in canary if bound in other}
     slots = number(state, "slots") or float(len(together))
@@ -100,26 +102,34 @@ def _new_bounds(bounds: Sequence[float], together: Tails, whole: float, slots: f
 
 
 def _bet_on(logs: list[float], start: int, losses: Sequence[float], canary: float, together: float) -> None:
-    index = start
-    for gain, loss in zip(narrow_grid().log_gains, losses, strict=True):
-        log = floor((logs[index] + canary * gain - together * loss) * DECIMALS + 1e-6) / DECIMALS
-        logs[index] = log if LOWEST <= log <= LARGEST else LOWEST if log < LOWEST else LARGEST
-        index += 1
+    row = [
+        floor((log + canary * gain - together * loss) * DECIMALS + 1e-6) / DECIMALS
+        for log, gain, loss in zip(logs[start : start + NARROW_POINTS], narrow_grid().log_gains, losses, strict=True)
+    ]
+    if min(row) < LOWEST:
+        row = [log if log > LOWEST else LOWEST for log in row]
+    if max(row) > LARGEST:
+        row = [log if log < LARGEST else LARGEST for log in row]
+    logs[start : start + NARROW_POINTS] = row
 
 
 def _rows(logs: Sequence[float]) -> list[float]:
-    weights = narrow_grid().log_weights
-    return [log_mean(weights, logs[at : at + NARROW_POINTS]) for at in range(0, len(logs), NARROW_POINTS)]
+    """The evidence at each bound. Logs are kept within what an exponential can hold."""
+    weights = narrow_weights()
+    return [
+        sum(map(mul, weights, map(exp, logs[at : at + NARROW_POINTS]))) for at in range(0, len(logs), NARROW_POINTS)
+    ]
 
 
-def _mean(evidence: Sequence[float], slots: float) -> float:
+@lru_cache(maxsize=1)
+def narrow_weights() -> tuple[float, ...]:
+    """The weights of the narrow grid."""
+    return tuple(map(exp, narrow_grid().log_weights))
+
+
+def _mean(rows: Sequence[float], slots: float) -> float:
     """The log mean over all slots; those without a bound stand at 1."""
-    if not slots:
-        return 0.0
-    rows = list(evidence)
-    if slots > len(rows):
-        rows.append(math.log(slots - len(rows)))
-    return log_mean([-math.log(slots)] * len(rows), rows)
+    return math.log((sum(rows) + max(0.0, slots - len(rows))) / slots) if slots else 0.0
 
 
 def _facts(test: Test, state: State, rows: Sequence[float], tails: Sequence[Tails], totals: Sequence[float]) -> str:
