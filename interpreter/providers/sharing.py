@@ -3,8 +3,9 @@
 Rollouts that ask the same at the same time (provider, text, server, credentials, second) get one answer: the first one
 asks, the others wait with it, its tries included. Who gives up waiting leaves the others their answer; when nobody is
 left the question is dropped. At most `MOST_AT_ONCE` queries are with one server at a time, the others wait for a place
-(`places.py`: rollouts take turns), within their own limit of time; between two tries no place is held. A server that
-asked one of them to wait is asked by none of them until then.
+(`places.py`: rollouts take turns); between two tries no place is held. To wait for the first place is not the server's
+fault and takes nothing of a question's limit of time: a controller that starts has a question of every rollout at
+once. A server that asked one of them to wait is asked by none of them until then.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from typing import Self
 
 from interpreter.providers.places import Places
 from interpreter.providers.provider import (
@@ -27,6 +30,8 @@ from interpreter.providers.provider import (
 )
 
 MOST_AT_ONCE = 16
+PATIENCE_S = 60.0
+"""For how long a question waits for its first place."""
 
 Question = tuple[object, ...]
 
@@ -34,8 +39,9 @@ Question = tuple[object, ...]
 class Sharing:
     """The questions under way. One for all that ask the same servers, on one event loop."""
 
-    def __init__(self, most_at_once: int = MOST_AT_ONCE) -> None:
+    def __init__(self, most_at_once: int = MOST_AT_ONCE, patience: float = PATIENCE_S) -> None:
         self._most = most_at_once
+        self._patience = patience
         self._asked: dict[Question, _Asked] = {}
         self._places: dict[tuple[int, str], Places] = {}
 
@@ -74,7 +80,8 @@ class Sharing:
         places = self._places.setdefault(server, Places(self._most))
         places.users += 1
         try:
-            return await guarded(_Limited(provider, places, asker), query, timeout=limit)
+            async with _Limited(provider, places, asker, query.server, self._patience) as limited:
+                return await guarded(limited, query, timeout=limit)
         finally:
             places.users -= 1
             self._places = {name: kept for name, kept in self._places.items() if kept.users or kept.quiet}
@@ -89,22 +96,41 @@ class _Asked:
 
 
 class _Limited:
-    """A provider whose queries each take a place, and none while the server wants quiet."""
+    """A provider whose queries each take a place, and none while the server wants quiet. As a context manager it has
+    the place of the first query already."""
 
-    def __init__(self, provider: Provider, places: Places, asker: str) -> None:
+    def __init__(self, provider: Provider, places: Places, asker: str, server: str | None, patience: float) -> None:
         self._provider = provider
         self._places = places
         self._asker = asker
+        self._where = safe_host(server) if server else "the server"
+        self._patience = patience
+        self._first = AsyncExitStack()
+        self._is_first = True
 
     @property
     def name(self) -> str:
         return self._provider.name
 
+    async def __aenter__(self) -> Self:
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._first.enter_async_context(self._places.place(self._asker))
+        except TimeoutError:
+            said = f"{self.name}: {self._where} has had other questions before this one for {self._patience:g}s"
+            raise ProviderError(Trouble.TRANSIENT, said) from None
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._first.aclose()
+
     async def measure(self, query: RenderedQuery) -> Measurement:
-        async with self._places.place(self._asker):
+        async with self._first.pop_all(), AsyncExitStack() as later:
+            if not self._is_first:
+                await later.enter_async_context(self._places.place(self._asker))
+            self._is_first = False
             if quiet := self._places.quiet:
-                where = safe_host(query.server) if query.server else "the server"
-                said = f"{self.name}: {where} has asked for fewer queries, and is left alone"
+                said = f"{self.name}: {self._where} has asked for fewer queries, and is left alone"
                 raise ProviderError(Trouble.TRANSIENT, said, retry_after=quiet)
             try:
                 return await self._provider.measure(query)

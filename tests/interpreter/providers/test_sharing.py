@@ -127,12 +127,24 @@ async def test_a_server_is_asked_so_much_at_once_and_another_beside_it() -> None
     assert (slow.most, len(slow.asked)) == (4, 11)
 
 
-async def test_waiting_for_a_place_is_within_the_limit_of_time() -> None:
+async def test_to_wait_for_the_first_place_takes_nothing_of_the_limit_of_time() -> None:
     slow, sharing = Slow(), Sharing(most_at_once=1)
-    first = asyncio.create_task(sharing.measure(slow, QUERY))
+    first = asyncio.create_task(sharing.measure(slow, QUERY, timeout=30))
+    second = asyncio.create_task(sharing.measure(slow, QUERY._replace(text="down"), timeout=0.05))
+    await asyncio.sleep(0.2)  # four times what the second one may take, which has not been asked yet
+    assert len(slow.asked) == 1
+    slow.free.set()
+    assert [got.samples[0].value for got in await asyncio.gather(first, second)] == [1.0, 2.0]
+    assert slow.most == 1
+
+
+async def test_nobody_waits_for_a_place_for_ever_and_it_is_said_who_keeps_them() -> None:
+    slow, sharing = Slow(), Sharing(most_at_once=1, patience=0.05)
+    first = asyncio.create_task(sharing.measure(slow, QUERY, timeout=30))
     await settled()
-    with pytest.raises(ProviderError, match=r"slow \(a\) gave no answer within"):
-        await sharing.measure(slow, QUERY._replace(text="other"), timeout=0.05)
+    with pytest.raises(ProviderError, match=r"slow: a has had other questions before this one for 0.05s"):
+        await sharing.measure(slow, QUERY._replace(text="down"), timeout=30)
     slow.free.set()
     await first
-    assert len(slow.asked) == 1
+    await sharing.measure(slow, QUERY)  # the place that was waited for in vain is not lost
+    assert not sharing._places
