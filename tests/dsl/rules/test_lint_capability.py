@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from dsl.capabilities import OPTIONS, PROVIDERS, can_all
+from dsl.capabilities import OPTIONS, PROVIDERS, VARIANTS, can_all
 
 GATEWAY = 'gateway_api { gateway_refs [{ name: "public" }] }'
 NGINX = 'nginx { ingress "shop" }'
 ALB = 'alb { ingress "shop" }'
 HEADER = 'route to canary when header "x-user" {}; hold 5 checks; promote'
+QUERY = 'route to canary when query "user" {}; hold 5 checks; promote'
 
 
 @pytest.mark.parametrize(
@@ -26,18 +27,42 @@ HEADER = 'route to canary when header "x-user" {}; hold 5 checks; promote'
         ("RW403", "linkerd", "mirror 20% for 5m; mirror off; promote", ["mirror 20% for 5m"]),
         ("RW403", "contour", "mirror 20% for 5m; mirror off; promote", []),
         ("RW405", "smi", HEADER.format('== "a"'), ['header "x-user" == "a"']),
+        ("RW405", "smi { api v1alpha4 }", HEADER.format('== "a"'), []),
+        ("RW405", "smi { api v1alpha2 }", HEADER.format('== "a"'), ['header "x-user" == "a"']),
+        ("RW405", "linkerd { api smi }", HEADER.format('== "a"'), ['header "x-user" == "a"']),
         ("RW405", NGINX, 'route to canary when query "v" == "2"; hold 5 checks; promote', ['query "v" == "2"']),
-        ("RW406", ALB, HEADER.format('=~ "^a"'), ['header "x-user" =~ "^a"']),
+        ("RW406", ALB, QUERY.format('=~ "^a"'), ['query "user" =~ "^a"']),
+        ("RW406", ALB, HEADER.format('=~ "^a"'), []),
         ("RW406", ALB, HEADER.format('^= "a"'), []),
         ("RW406", NGINX, HEADER.format("exists"), []),
         ("RW406", NGINX, 'route to canary when cookie "c" == "beta"; hold 5 checks; promote', ['cookie "c" == "beta"']),
         ("RW406", NGINX, 'route to canary when cookie "c" == "always"; hold 5 checks; promote', []),
-        ("RW408", "linkerd", 'sticky "s" for 1h; shift to 10% for 5m; promote', ['sticky "s" for 1h']),
+        ("RW408", "linkerd", 'sticky "s" for 1h; shift to 10% for 5m; promote', []),
+        ("RW408", "linkerd { api smi }", 'sticky "s" for 1h; shift to 10% for 5m; promote', ['sticky "s" for 1h']),
         ("RW408", "traefik", 'sticky "s" for 1h; shift to 10% for 5m; promote', []),
     ],
 )
 def test_what_a_provider_cannot_do(lint: Any, code: str, traffic: str, steps: str, words: list[str]) -> None:
     assert [text for text, _ in lint(code, traffic=traffic, steps=steps)] == words
+
+
+def test_a_split_of_smi_is_for_some_requests_or_for_all(lint: Any) -> None:
+    both = 'route to canary when header "a" == "1"; hold 5 checks; shift to {} for 5m; promote'
+    assert lint("RW407", traffic="smi { api v1alpha3 }", steps=both.format("20%")) == [
+        ("shift to 20% for 5m", "`smi` cannot have a match and give a share of the rest in one rollout")
+    ]
+    assert lint("RW407", traffic="smi { api v1alpha3 }", steps=both.format("100%")) == []
+    assert lint("RW407", traffic="smi { api v1alpha3 }") == []
+    assert lint("RW407", traffic="linkerd", steps=both.format("20%")) == []
+
+
+def test_another_api_has_other_settings(lint: Any) -> None:
+    def said(traffic: str) -> list[str]:
+        return [words for code in ("RW218", "RW204", "RW203", "RW202") for words, _ in lint(code, traffic=traffic)]
+
+    assert said("linkerd { timeout 5s }") == []
+    assert said("linkerd { api smi; timeout 5s }") == ["timeout"]
+    assert said("linkerd { api v7 }") == ["v7"]
 
 
 def test_tests_that_nginx_cannot_combine(lint: Any) -> None:
@@ -93,6 +118,8 @@ def test_protocols(lint: Any) -> None:
     tcp = "port 9000; app_protocol tcp"
     assert lint("RW409", traffic=NGINX, service=tcp) == [("tcp", "`nginx` cannot split tcp traffic")]
     assert lint("RW409", traffic="smi", service=tcp) == []
+    assert lint("RW409", traffic="linkerd { api smi }", service=tcp) == []
+    assert len(lint("RW409", traffic="linkerd", service=tcp)) == 1
     assert lint("RW409", traffic=NGINX, service="port 9000; app_protocol grpc") == []
     looked_into = HEADER.format("exists")
     assert len(lint("RW412", traffic="istio", service=tcp, steps=looked_into)) == 1
@@ -112,9 +139,10 @@ def test_a_share_of_mirrored_requests_needs_more_than_a_mirror(lint: Any, monkey
     assert lint("RW403", steps=steps.format("100%")) == []
 
 
-@pytest.mark.parametrize("name", PROVIDERS)
-def test_a_row_is_sound(name: str) -> None:
-    row = PROVIDERS[name]
+@pytest.mark.parametrize("name", [*PROVIDERS, *VARIANTS])
+def test_a_row_is_sound(name: str | tuple[str, str]) -> None:
+    row = PROVIDERS[name] if isinstance(name, str) else VARIANTS[name]
+    assert not row.apis or "api" in row.takes
     assert row.takes <= set(OPTIONS)
     assert row.mirror or not row.mirror_share
     assert row.matches or not (row.several or row.together or row.one_of_each or row.once)
