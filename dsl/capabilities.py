@@ -369,6 +369,27 @@ def can_all(wish: str) -> list[str]:
 
 COPIED_KINDS = frozenset({"deployment", "statefulset"})
 """Kinds of targets, in lower case, of which a baseline can be run."""
+    ("kuma", "TrafficRoute"): Capability(
+        "Kuma's TrafficRoute",
+        header=EVERY_OPERATOR,
+        cookie=EVERY_OPERATOR,
+        several=True,
+        together=True,
+        once=True,
+        baseline=True,
+        protocols=HTTP_AND_TCP,
+        options=("mesh", "api"),
+        apis=PROVIDERS["kuma"].apis,
+        note="queries and mirrors, and other changes to requests, can be had without `api TrafficRoute`",
+    ),
+    ("linkerd", "smi"): Capability(
+        "Linkerd's TrafficSplit",
+        baseline=True,
+        protocols=HTTP_AND_TCP,
+        options=("hosts", "api"),
+        apis=PROVIDERS["linkerd"].apis,
+        note="requests can be matched, and users kept, without `api smi`",
+    ),
 
 
 def without_baseline(provider: str, kind: str) -> str:

@@ -40,6 +40,7 @@ ROUTES: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "alb": (("networking.k8s.io", ("ingresses",)),),
     "apisix": (("apisix.apache.org", ("apisixroutes", "apisixupstreams")),),
     "kubernetes": (),
+    "kuma": (("kuma.io", ("meshhttproutes",)),),
     "istio": (("networking.istio.io", ("virtualservices", "destinationrules")),),
     "contour": (("projectcontour.io", ("httpproxies",)),),
     "gateway_api": (("gateway.networking.k8s.io", ("httproutes", "grpcroutes")),),
@@ -54,6 +55,14 @@ ROUTES: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 METRICS: Mapping[str, tuple[Rule, ...]] = {
     "externalmetrics": (Rule("external.metrics.k8s.io", ("*",), ("get", "list"), "to ask for external metrics"),),
     "job": (
+WITHOUT_NAMESPACE: Mapping[str, tuple[Rule, ...]] = {
+    "kuma": (
+        Rule("kuma.io", ("trafficroutes",), (*READ, "create", "patch", "delete"), "to route traffic", cluster=True),
+        Rule("kuma.io", ("meshes",), READ, "to know what a mesh has", cluster=True),
+    ),
+}
+"""Of traffic providers with routes, or with what is read for them, that have no namespace."""
+
         Rule(
             "batch", ("jobs",), (*READ, "create", "delete"), "to run Jobs as checks, and end those not needed any more"
         ),
@@ -76,7 +85,8 @@ def rules(providers: Iterable[str], *, flagger: bool, metrics: Iterable[str] = (
     """What is to be granted where there are rollouts that use these traffic providers, and of the metric providers of
     `METRICS` these. Raises `KeyError` for a provider that is none."""
     make = (*READ, "create", "patch", *(("update",) if flagger else ()))
-    routes = dict.fromkeys(route for provider in providers for route in ROUTES[provider])
+    named = tuple(dict.fromkeys(providers))
+    routes = dict.fromkeys(route for provider in named for route in ROUTES[provider])
     return (
         *_OURS,
         Rule("apps", ("deployments", "daemonsets", "statefulsets"), make, "to scale targets, and to keep primaries"),
@@ -91,6 +101,7 @@ def rules(providers: Iterable[str], *, flagger: bool, metrics: Iterable[str] = (
         *(rule for name in dict.fromkeys(metrics) for rule in METRICS[name]),
         *(_FLAGGERS if flagger else ()),
     )
+        *(rule for provider in named for rule in WITHOUT_NAMESPACE.get(provider, ())),
 
 
 _OURS = (

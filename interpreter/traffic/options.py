@@ -181,6 +181,10 @@ class Options:
         return self._top.text("route")
 
     @property
+    def mesh(self) -> str:
+        return self._top.text("mesh")
+
+    @property
     def rule(self) -> str:
         """The rule inside `route`; empty if it has but one."""
         return self._top.text("rule")

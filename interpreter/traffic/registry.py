@@ -19,6 +19,7 @@ PROVIDERS: Mapping[str, str] = {
     "istio": "interpreter.traffic.istio:Istio",
     "kubernetes": "interpreter.traffic.kubernetes_services:KubernetesServices",
     "nginx": "interpreter.traffic.nginx:Nginx",
+    "kuma": "interpreter.traffic.kuma:Kuma",
     "osm": "interpreter.traffic.smi:Osm",
     "skipper": "interpreter.traffic.skipper:Skipper",
     "smi": "interpreter.traffic.smi:Smi",

@@ -16,7 +16,7 @@ from dsl.ir import Program, Service, Traffic, WorkloadRef
 from interpreter.objects import Manifest
 from interpreter.traffic.provider import Site, TrafficProvider
 from interpreter.traffic.registry import provider
-from tests.interpreter.traffic import rigs_apisix, rigs_contour, rigs_gloo
+from tests.interpreter.traffic import rigs_apisix, rigs_appmesh, rigs_contour, rigs_gloo, rigs_kuma
 
 FEW = ("start", "weight-12.5", "everything", "rollback", "weight-100", "rollback-of-weights")
 """The situations that a rig which is a variant has golden manifests for."""
@@ -456,6 +456,7 @@ RIGS: Mapping[str, Callable[[str], Rig]] = {
     **rigs_gloo.RIGS,
     "gateway_api": _gateway,
     "gateway_api-options": _gateway_options,
+    **rigs_kuma.RIGS,
     "gateway_api-prefix-rewrite": _gateway_prefix_rewrite,
     "gateway_api-taken-over": _gateway_taken_over,
     "gateway_api-users-route": _gateway_users_route,
