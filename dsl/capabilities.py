@@ -172,8 +172,11 @@ PROVIDERS: Mapping[str, Capability] = {
         several=True,
         together=True,
         once=True,
-        options=("hosts", "timeout", "backend_timeout", "headers", "match", "route", "rule", "api"),
-        note="requests are matched by an HTTPRoute; with `api smi` there are weights only",
+        sticky=True,
+        baseline=True,
+        options=("hosts", "timeout", "retries", "headers", "match", "route", "rule", "api"),
+        apis=("v1beta2", "v1beta3", "v1", "smi"),
+        note="with `api smi` there are weights only; cookies given by `sticky` need Linkerd 2.14, `retries` 2.16",
     ),
     "smi": Capability(
         "Service Mesh Interface",
@@ -198,8 +201,12 @@ PROVIDERS: Mapping[str, Capability] = {
         query=frozenset({"=="}),
         several=True,
         together=True,
-        protocols=HTTP_AND_TCP,
-        options=("hosts", "gateways", "match", "retries", "timeout", "backends", "mesh", "api"),
+        once=True,
+        baseline=True,
+        protocols=frozenset({"http", "http2", "grpc", "tcp"}),
+        options=("hosts", "match", "retries", "timeout", "backends", "api"),
+        apis=("v1beta2",),
+        note="a test on a header holds 255 characters; a tcp service takes weights only",
     ),
     "gloo": Capability(
         "Gloo Edge",
@@ -263,7 +270,11 @@ PROVIDERS: Mapping[str, Capability] = {
         query=EVERY_OPERATOR,
         several=True,
         together=True,
+        once=True,
+        baseline=True,
         options=("mesh", "match", "headers", "rewrite", "api"),
+        apis=("MeshHTTPRoute", "TrafficRoute"),
+        note="a MeshHTTPRoute needs a mesh with MeshServices; older versions have `api TrafficRoute`",
     ),
     "skipper": Capability(
         "Skipper",
@@ -321,7 +332,16 @@ PROVIDERS: Mapping[str, Capability] = {
         options=("annotation_prefix",),
         note="a client stays with whichever arm answered it, by a cookie that the load balancer names, for 7 days at most",
     ),
-    "haproxy": Capability("HAProxy Ingress", granularity=1, required=("ingress",), options=("ingress_class",)),
+    "haproxy": Capability(
+        "HAProxy Kubernetes Ingress Controller",
+        header=EVERY_OPERATOR,
+        cookie=EVERY_OPERATOR,
+        query=EVERY_OPERATOR,
+        apart=True,
+        required=("ingress",),
+        options=("ingress_class",),
+        note="one test, or a share: the controller of HAProxy Technologies, with the annotation `route-acl`",
+    ),
     "local": Capability(
         "local proxy",
         mirror=True,
@@ -349,26 +369,6 @@ _SMI_MATCHING = PROVIDERS["smi"]._replace(
     note="a TrafficSplit is for the requests that match, or for all of them: no match and share at once",
 )
 VARIANTS: Mapping[tuple[str, str], Capability] = {
-    ("smi", "v1alpha3"): _SMI_MATCHING,
-    ("smi", "v1alpha4"): _SMI_MATCHING,
-}
-"""By provider and its setting `api`: the rows of those that can do more with it, or less."""
-
-
-def row_of(provider: str, options: Mapping[str, Any]) -> Capability | None:
-    """What holds for a `traffic` block: the row of its provider, or of the variant that its `api` makes of it. None if
-    there is no such provider."""
-    return VARIANTS.get((provider, str(options.get("api", "")))) or PROVIDERS.get(provider)
-
-
-def can_all(wish: str) -> list[str]:
-    """The providers that have a yes for `weights`, `mirror`, `sticky`, `baseline`, `header`, `cookie` or `query`, in
-    order."""
-    return [name for name, row in PROVIDERS.items() if getattr(row, wish) and name != "local"]
-
-
-COPIED_KINDS = frozenset({"deployment", "statefulset"})
-"""Kinds of targets, in lower case, of which a baseline can be run."""
     ("kuma", "TrafficRoute"): Capability(
         "Kuma's TrafficRoute",
         header=EVERY_OPERATOR,
@@ -390,6 +390,26 @@ COPIED_KINDS = frozenset({"deployment", "statefulset"})
         apis=PROVIDERS["linkerd"].apis,
         note="requests can be matched, and users kept, without `api smi`",
     ),
+    ("smi", "v1alpha3"): _SMI_MATCHING,
+    ("smi", "v1alpha4"): _SMI_MATCHING,
+}
+"""By provider and its setting `api`: the rows of those that can do more with it, or less."""
+
+
+def row_of(provider: str, options: Mapping[str, Any]) -> Capability | None:
+    """What holds for a `traffic` block: the row of its provider, or of the variant that its `api` makes of it. None if
+    there is no such provider."""
+    return VARIANTS.get((provider, str(options.get("api", "")))) or PROVIDERS.get(provider)
+
+
+def can_all(wish: str) -> list[str]:
+    """The providers that have a yes for `weights`, `mirror`, `sticky`, `baseline`, `header`, `cookie` or `query`, in
+    order."""
+    return [name for name, row in PROVIDERS.items() if getattr(row, wish) and name != "local"]
+
+
+COPIED_KINDS = frozenset({"deployment", "statefulset"})
+"""Kinds of targets, in lower case, of which a baseline can be run."""
 
 
 def without_baseline(provider: str, kind: str) -> str:

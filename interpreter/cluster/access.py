@@ -44,17 +44,17 @@ ROUTES: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "istio": (("networking.istio.io", ("virtualservices", "destinationrules")),),
     "contour": (("projectcontour.io", ("httpproxies",)),),
     "gateway_api": (("gateway.networking.k8s.io", ("httproutes", "grpcroutes")),),
+    "appmesh": (("appmesh.k8s.aws", ("virtualnodes", "virtualrouters", "virtualservices")),),
     "gloo": (("gateway.solo.io", ("routetables",)), ("gloo.solo.io", ("upstreams",))),
+    "haproxy": (("networking.k8s.io", ("ingresses",)), (CORE, ("services",))),
     "nginx": (("networking.k8s.io", ("ingresses",)),),
     "skipper": (("networking.k8s.io", ("ingresses",)),),
+    "linkerd": (("policy.linkerd.io", ("httproutes",)), ("gateway.networking.k8s.io", ("httproutes",)), _SPLITS),
     "smi": (_SPLITS, ("specs.smi-spec.io", ("httproutegroups",))),
     "osm": (_SPLITS,),
 }
 """Of each traffic provider, the groups and resources that its routes are made of; Services everybody has."""
 
-METRICS: Mapping[str, tuple[Rule, ...]] = {
-    "externalmetrics": (Rule("external.metrics.k8s.io", ("*",), ("get", "list"), "to ask for external metrics"),),
-    "job": (
 WITHOUT_NAMESPACE: Mapping[str, tuple[Rule, ...]] = {
     "kuma": (
         Rule("kuma.io", ("trafficroutes",), (*READ, "create", "patch", "delete"), "to route traffic", cluster=True),
@@ -63,6 +63,9 @@ WITHOUT_NAMESPACE: Mapping[str, tuple[Rule, ...]] = {
 }
 """Of traffic providers with routes, or with what is read for them, that have no namespace."""
 
+METRICS: Mapping[str, tuple[Rule, ...]] = {
+    "externalmetrics": (Rule("external.metrics.k8s.io", ("*",), ("get", "list"), "to ask for external metrics"),),
+    "job": (
         Rule(
             "batch", ("jobs",), (*READ, "create", "delete"), "to run Jobs as checks, and end those not needed any more"
         ),
@@ -98,10 +101,10 @@ def rules(providers: Iterable[str], *, flagger: bool, metrics: Iterable[str] = (
         Rule("keda.sh", ("scaledobjects",), make, "to scale primaries as targets are scaled"),
         Rule("events.k8s.io", ("events",), ("create", "patch"), "to tell what happens"),
         *(Rule(group, resources, (*make, "delete"), "to route traffic") for group, resources in routes),
+        *(rule for provider in named for rule in WITHOUT_NAMESPACE.get(provider, ())),
         *(rule for name in dict.fromkeys(metrics) for rule in METRICS[name]),
         *(_FLAGGERS if flagger else ()),
     )
-        *(rule for provider in named for rule in WITHOUT_NAMESPACE.get(provider, ())),
 
 
 _OURS = (

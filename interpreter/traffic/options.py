@@ -190,6 +190,11 @@ class Options:
         return self._top.text("rule")
 
     @property
+    def backends(self) -> tuple[str, ...]:
+        """Other virtual services that the workload calls."""
+        return self._texts("backends")
+
+    @property
     def upstream(self) -> str:
         """The Upstream whose settings are copied, as `namespace/name` or a name in the rollout's namespace."""
         return self._top.text("upstream")

@@ -67,6 +67,21 @@ def cookie_pattern(tests: Sequence[MatchTest]) -> str:
     Raises `TrafficError` for two tests on one cookie, for more than `MOST_COOKIES`, and for expressions that cannot be
     confined to one cookie.
     """
+    orders = _orders(tests)
+    return _in_header(orders[0] if len(orders) == 1 else f"(?:{'|'.join(orders)})")
+
+
+def cookie_patterns(tests: Sequence[MatchTest]) -> list[str]:
+    """The same as alternatives, each for one order of the cookies: for data planes whose expressions must be short.
+    Raises `TrafficError` as `cookie_pattern` does."""
+    return [_in_header(order) for order in _orders(tests)]
+
+
+def _in_header(pairs: str) -> str:
+    return f"^(?:.*;)?{_SPACE}{pairs}(?:;.*)?$"
+
+
+def _orders(tests: Sequence[MatchTest]) -> list[str]:
     names = [test.key for test in tests]
     if len(set(names)) < len(names):
         raise TrafficError(
@@ -79,9 +94,7 @@ def cookie_pattern(tests: Sequence[MatchTest]) -> str:
             f"write {MOST_COOKIES} at most"
         )
     pairs = [f"{escaped(test.key)}={_cookie_value(test)}{_SPACE}" for test in tests]
-    orders = [f";(?:.*;)?{_SPACE}".join(order) for order in permutations(pairs)]
-    either = orders[0] if len(orders) == 1 else f"(?:{'|'.join(orders)})"
-    return f"^(?:.*;)?{_SPACE}{either}(?:;.*)?$"
+    return [f";(?:.*;)?{_SPACE}".join(order) for order in permutations(pairs)]
 
 
 def _cookie_value(test: MatchTest) -> str:

@@ -445,6 +445,8 @@ def _baselined(make: Callable[[str], Rig]) -> Callable[[str], Rig]:
 
 
 from tests.interpreter.traffic.rigs_alb import ALB_RIGS  # noqa: E402 - likewise
+from tests.interpreter.traffic.rigs_haproxy import HAPROXY_RIGS  # noqa: E402 - likewise
+from tests.interpreter.traffic.rigs_linkerd import LINKERD_RIGS  # noqa: E402 - likewise
 from tests.interpreter.traffic.rigs_smi import SMI_RIGS  # noqa: E402 - they are made of what stands above
 
 from tests.interpreter.traffic.rigs_contour import CONTOUR_RIGS  # noqa: E402 - likewise
@@ -452,11 +454,13 @@ from tests.interpreter.traffic.rigs_contour import CONTOUR_RIGS  # noqa: E402 - 
 RIGS: Mapping[str, Callable[[str], Rig]] = {
     **CONTOUR_RIGS,
     **ALB_RIGS,
+    **HAPROXY_RIGS,
     **rigs_apisix.RIGS,
+    **rigs_kuma.RIGS,
     **rigs_gloo.RIGS,
+    **rigs_appmesh.RIGS,
     "gateway_api": _gateway,
     "gateway_api-options": _gateway_options,
-    **rigs_kuma.RIGS,
     "gateway_api-prefix-rewrite": _gateway_prefix_rewrite,
     "gateway_api-taken-over": _gateway_taken_over,
     "gateway_api-users-route": _gateway_users_route,
@@ -480,6 +484,7 @@ RIGS: Mapping[str, Callable[[str], Rig]] = {
     "istio-baseline-users-route": _baselined(_istio_users_route),
     "istio-baseline-tcp": _baselined(_istio_tcp),
     "skipper-baseline": _baselined(_skipper),
+    **LINKERD_RIGS,
     **SMI_RIGS,
 }
 """By name, for a namespace. The first part of a name is the provider's."""
