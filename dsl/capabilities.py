@@ -252,14 +252,17 @@ PROVIDERS: Mapping[str, Capability] = {
         "Traefik",
         mirror=True,
         mirror_share=True,
+        mirror_step=1,
         header=EVERY_OPERATOR,
         cookie=EVERY_OPERATOR,
         query=EVERY_OPERATOR,
         several=True,
         together=True,
         sticky=True,
-        options=("route", "ingress_class"),
-        note="requests are matched in the IngressRoute that `route` names",
+        baseline=True,
+        options=("route", "api"),
+        apis=("v3", "v2"),
+        note="requests are matched, and users kept, beside the IngressRoute that `route` names",
     ),
     "kuma": Capability(
         "Kuma",
@@ -368,6 +371,12 @@ _SMI_MATCHING = PROVIDERS["smi"]._replace(
     apart=True,
     note="a TrafficSplit is for the requests that match, or for all of them: no match and share at once",
 )
+PLAIN_TRAEFIK = PROVIDERS["traefik"]._replace(
+    header=NOTHING, cookie=NOTHING, query=NOTHING, several=False, together=False, sticky=False
+)
+WITHOUT_ROUTE: Mapping[str, Capability] = {"traefik": PLAIN_TRAEFIK}
+"""Rows of those that can do less without the setting `route`."""
+
 VARIANTS: Mapping[tuple[str, str], Capability] = {
     ("kuma", "TrafficRoute"): Capability(
         "Kuma's TrafficRoute",
@@ -390,6 +399,7 @@ VARIANTS: Mapping[tuple[str, str], Capability] = {
         apis=PROVIDERS["linkerd"].apis,
         note="requests can be matched, and users kept, without `api smi`",
     ),
+    ("traefik", "v2"): PLAIN_TRAEFIK._replace(title="Traefik v2", note="its IngressRoutes are left alone"),
     ("smi", "v1alpha3"): _SMI_MATCHING,
     ("smi", "v1alpha4"): _SMI_MATCHING,
 }
@@ -399,7 +409,8 @@ VARIANTS: Mapping[tuple[str, str], Capability] = {
 def row_of(provider: str, options: Mapping[str, Any]) -> Capability | None:
     """What holds for a `traffic` block: the row of its provider, or of the variant that its `api` makes of it. None if
     there is no such provider."""
-    return VARIANTS.get((provider, str(options.get("api", "")))) or PROVIDERS.get(provider)
+    found = VARIANTS.get((provider, str(options.get("api", "")))) or PROVIDERS.get(provider)
+    return found if options.get("route") else WITHOUT_ROUTE.get(provider, found)
 
 
 def can_all(wish: str) -> list[str]:

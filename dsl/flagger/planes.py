@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from dsl.capabilities import PROVIDERS, Capability
+from dsl.capabilities import PROVIDERS, Capability, row_of
 from dsl.flagger.problems import Problems
 from dsl.suggest import closest, question
 
@@ -25,19 +25,19 @@ class Plane(NamedTuple):
 
     @property
     def can(self) -> Capability:
-        return PROVIDERS[self.provider]
+        return row_of(self.provider, {"api": self.api}) or PROVIDERS[self.provider]
 
     @property
     def matches(self) -> bool:
-        """Whether requests can be sent to the canary by what they carry; TrafficSplits cannot."""
-        return self.can.matches and self.api != "smi"
+        """Whether Flagger sends requests to the canary by what they carry; with TrafficSplits it never does."""
+        return self.can.matches and self.provider != "smi"
 
 
 _EXACT = {
     "istio": Plane("istio"),
     "linkerd": Plane("linkerd", "smi"),
     "osm": Plane("osm"),
-    "appmesh": Plane("appmesh", "v1beta1"),
+    "appmesh": Plane("appmesh", "v1beta2"),
     "contour": Plane("contour"),
     "nginx": Plane("nginx"),
     "skipper": Plane("skipper"),
@@ -84,4 +84,6 @@ def read_plane(text: str, path: str, problems: Problems) -> Plane | None:
     if plane is None:
         help = _MORE.get(text) or question(closest(text, KNOWN)) or f"it is one of {', '.join(KNOWN)}"
         problems.error(path, f"is `{text[:60]}`, which is no provider (Flagger would take it for Istio)", help)
+    elif text == "appmesh":
+        problems.warn(path, "means v1beta1, which API servers have not taken since Kubernetes 1.22: v1beta2 is written")
     return plane

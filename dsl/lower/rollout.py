@@ -23,7 +23,7 @@ from dsl.meaning.frames import Bench, Frame
 from dsl.meaning.local import entered, with_let
 from dsl.meaning.modules import Modules
 from dsl.meaning.values import Type
-from dsl.meaning.words import EVENTS, KINDS, SCALERS, one_of
+from dsl.meaning.words import EVENTS, KINDS, SCALERS, api_of, one_of
 from dsl.source import Span
 
 _DEADLINE_MS = 600_000
@@ -210,13 +210,16 @@ class _Rollout:
                 "traffic", "say what splits its traffic, as in `traffic istio`, or `traffic kubernetes` for none"
             )
             return ir.Traffic("kubernetes")
-        from dsl.capabilities import PROVIDERS  # noqa: PLC0415 - a large table
+        from dsl.capabilities import PROVIDERS, VARIANTS  # noqa: PLC0415 - a large table
 
         provider = one_of(item.provider, PROVIDERS, "traffic provider", self.frame)
         if provider is None:
             return ir.Traffic(item.provider.text)
-        slots = traffic_slots(provider)
-        options = read_fields(item.fields, slots, self.at(item), f"`traffic {provider}`", item.provider.span, item.span)
+        api = api_of(item)
+        slots, what = traffic_slots(provider, api), f"`traffic {provider}`"
+        if (provider, api) in VARIANTS:
+            what += f" with `api {api}`"
+        options = read_fields(item.fields, slots, self.at(item), what, item.provider.span, item.span)
         return ir.Traffic(provider, options)
 
     def service(self, target: ir.WorkloadRef) -> ir.Service:

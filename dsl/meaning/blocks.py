@@ -211,11 +211,11 @@ _KINDS: Mapping[str, Shape] = {
 
 
 @cache
-def traffic_slots(provider: str) -> Slots:
-    """The settings of a `traffic` block for one provider."""
-    from dsl.capabilities import OPTIONS, PROVIDERS  # noqa: PLC0415 - the table is large and not always needed
+def traffic_slots(provider: str, api: str = "") -> Slots:
+    """The settings of a `traffic` block for one provider, with its `api` where that stands in the block."""
+    from dsl.capabilities import OPTIONS, PROVIDERS, row_of  # noqa: PLC0415 - the table is large and not always needed
 
-    row = PROVIDERS[provider]
+    row = row_of(provider, {"api": api}) or PROVIDERS[provider]
     return {
         name: Slot(
             OneOf(row.apis)

@@ -55,3 +55,17 @@ def one_of(name: syntax.Name, words: Collection[str], what: str, frame: Frame) -
     )
     frame.bench.spoilt = True
     return None
+
+
+def api_of(item: syntax.Traffic) -> str:
+    """The word of the setting `api`, empty if none stands there: on it depends what other settings there are."""
+    for each in item.fields:
+        if isinstance(each, syntax.Field) and each.name.text == "api":
+            match each.value:
+                case syntax.Ref():
+                    return each.value.segments[0].name.text
+                case syntax.Word():
+                    return each.value.text
+                case syntax.String():
+                    return each.value.value
+    return ""

@@ -10,6 +10,7 @@ from dsl.capabilities import PROVIDERS, Capability, can_all, row_of, without_bas
 from dsl.compilation import CompiledRollout
 from dsl.diagnostics import Diagnostic, Label
 from dsl.findings import listed
+from dsl.meaning.words import api_of
 from dsl.rules.constants import field, share_text
 from dsl.rules.context import Context
 from dsl.rules.severities import finding
@@ -22,9 +23,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
     for rollout in context.every(syntax.Rollout):
         for item in rollout.items:
             if isinstance(item, syntax.Traffic) and item.provider.text in PROVIDERS:
-                api = field(item.fields, "api")
-                options = {} if api is None or api.value is None else {"api": _word(api.value)}
-                yield from _provider(rollout, item.provider, row_of(item.provider.text, options) or Capability(""))
+                asked = row_of(item.provider.text, {"api": api_of(item)}) or PROVIDERS[item.provider.text]
+                yield from _provider(rollout, item.provider, asked)
     for compiled, program in context.rollouts:
         if program.baseline:
             yield from _baseline(context, compiled, program)

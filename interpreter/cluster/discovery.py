@@ -21,8 +21,12 @@ INSTALL: Mapping[str, str] = {
     "rollway.dev": "install rollway's own with `rollway install`",
     "flagger.app": "install the definitions that come with Flagger, or start with `--no-flagger`",
     "networking.istio.io": "install Istio, or choose another traffic provider",
+    "projectcontour.io": "install Contour, or choose another traffic provider",
+    "traefik.io": "install Traefik, write `api v2` for one that is older, or choose another traffic provider",
+    "traefik.containo.us": "take `api v2` away for a newer Traefik, or choose another traffic provider",
     "gateway.networking.k8s.io": "install the Gateway API's definitions, or choose another traffic provider",
     "keda.sh": "install KEDA, or name another scaler",
+    "policy.linkerd.io": "install Linkerd, name another form of its routes by `api`, or choose another traffic provider",
     "split.smi-spec.io": "install a mesh that serves this version of SMI, name one that is served by `api`, or choose "
     "another traffic provider",
     "specs.smi-spec.io": "install a mesh that serves SMI's HTTPRouteGroups, or do without `api`",

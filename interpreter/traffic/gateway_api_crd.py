@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from dsl.ir import Program, RouteOp
 from interpreter.objects import Manifest, Objects, Ref
-from interpreter.traffic.gateway_api_matches import RouteKind
+from interpreter.traffic.gateway_api_matches import MOST_MATCHES, RouteKind
 from interpreter.traffic.options import Options
 from interpreter.traffic.provider import TrafficError
 
@@ -38,10 +38,12 @@ def depends_on_version(program: Program) -> bool:
 
 
 class Installed(NamedTuple):
-    """The definition as far as known, and the version of it that is written."""
+    """The definition as far as known, and the version of it that is written. `most_matches` is how many matches a rule
+    can have in it."""
 
     definition: Manifest | None
     version: str
+    most_matches: int = MOST_MATCHES
 
     def demand(self, field: tuple[str, ...], what: str) -> None:
         """Raises `TrafficError` if a rule of a route has no such field. `what` says what it is needed for."""

@@ -47,11 +47,11 @@ def split(kind: RouteKind, site: Site, rule: Mapping[str, Any], routing: Routing
     copies = [] if routing.mirror <= 0 else [_mirror(canary, routing.mirror, crd)]
     rules: list[Manifest] = []
     if cookies.canary is not None:
-        rules += _all_to(kind, bound_canary, rule, _holders(cookies.canary))
+        rules += _all_to(kind, bound_canary, rule, _holders(cookies.canary), crd)
     if routing.matches:
-        rules += _all_to(kind, bound_canary, rule, _before_holders(routing.matches, cookies.primary))
+        rules += _all_to(kind, bound_canary, rule, _before_holders(routing.matches, cookies.primary), crd)
     if cookies.primary is not None:
-        rules += _all_to(kind, primary, _with_filters(rule, copies), _holders(cookies.primary))
+        rules += _all_to(kind, primary, _with_filters(rule, copies), _holders(cookies.primary), crd)
     weighted = _with_filters(rule, copies)
     arms = (bound_primary, bound_canary, baseline)
     weighted["backendRefs"] = _weighted(site, rule["backendRefs"], arms, routing)
@@ -167,14 +167,21 @@ def _with_filters(rule: Mapping[str, Any], filters: Sequence[Manifest]) -> Manif
 
 
 def _all_to(
-    kind: RouteKind, backend: Manifest, rule: Mapping[str, Any], alternatives: Sequence[Sequence[MatchTest]]
+    kind: RouteKind,
+    backend: Manifest,
+    rule: Mapping[str, Any],
+    alternatives: Sequence[Sequence[MatchTest]],
+    crd: Installed,
 ) -> list[Manifest]:
-    """The rule for those of its requests that these tests pick, leading to one backend only."""
+    """The rule for those of its requests that these tests pick, leading to one backend only; several where it has more
+    matches than one can hold."""
     made = copied(rule)
     made.pop("name", None)
     made["matches"] = combined(kind, rule.get("matches") or any_request(kind), alternatives)
     made["backendRefs"] = [{**copied(backend), "weight": 100}]
-    return one_match_each(made)
+    matches, most = made["matches"], crd.most_matches
+    cut = [{**copied(made), "matches": matches[at : at + most]} for at in range(0, len(matches), most)]
+    return [rule for each in cut for rule in one_match_each(each)]
 
 
 def _weighted(

@@ -67,6 +67,23 @@ def put_back(site: Site, ref: Ref, existing: Objects, routed: Callable[[Mapping[
     return edit(live, after)
 
 
+def put_back_without(
+    site: Site, wanted: Manifest, existing: Objects, routed: Callable[[Mapping[str, Any]], bool]
+) -> list[Change]:
+    """The change that undoes `put` of this manifest, where its annotations say something to the data plane: a user's
+    object keeps none of them that still has our value."""
+    ref, ours = ref_of(wanted), wanted["metadata"].get("annotations") or {}
+    changes = put_back(site, ref, existing, routed)
+    for change in changes:
+        if isinstance(change, Edit):
+            annotations = change.after["metadata"].get("annotations") or {}
+            kept = {key: text for key, text in annotations.items() if ours.get(key) != text}
+            change.after["metadata"]["annotations"] = kept
+            if not kept:
+                del change.after["metadata"]["annotations"]
+    return changes
+
+
 def edit(before: Manifest, after: Manifest) -> list[Change]:
     """An `Edit`, if anything differs."""
     return [] if before == after else [Edit(before, after)]

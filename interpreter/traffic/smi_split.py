@@ -18,13 +18,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from interpreter.objects import Change, Edit, Manifest, Objects, Ref
+from interpreter.objects import Change, Manifest, Objects, Ref
 from interpreter.state import Routing
 from interpreter.traffic import smi_matches
 from interpreter.traffic.options import Options
-from interpreter.traffic.ownership import manifest, put, put_back
+from interpreter.traffic.ownership import manifest, put, put_back_without
 from interpreter.traffic.provider import Site, TrafficError
-from interpreter.traffic.reading import copied, note, scaled_parts, share, trusted
+from interpreter.traffic.reading import note, scaled_parts, share, trusted
 
 GROUP = "split.smi-spec.io"
 GATEWAYS = "VirtualService.v1alpha3.networking.istio.io/spec.gateways"
@@ -44,10 +44,7 @@ def refs(site: Site, version: str) -> tuple[Ref, ...]:
 def render(site: Site, version: str, routing: Routing, existing: Objects) -> tuple[Change, ...]:
     """A group of matches is there before the split names it, and goes after none does. Raises `TrafficError` for a
     match and a weight at once, and for matches in a version that has none."""
-    split = manifest(site, split_ref(site, version), _spec(site, routing))
-    gateways = Options(site.program).gateways
-    if gateways:
-        split["metadata"]["annotations"] = {GATEWAYS: ",".join(gateways)}
+    split = _split(site, version, routing)
     note(split, site.apex, routing)
     changes = put(site, split, existing, partial(_is_split, site))
     if _matches(routing):
@@ -65,14 +62,21 @@ def read(site: Site, version: str, existing: Objects) -> Routing | None:
 
 def release(site: Site, version: str, existing: Objects) -> tuple[Change, ...]:
     """See `TrafficProvider.release`."""
-    changes = put_back(site, split_ref(site, version), existing, partial(_is_split, site))
-    without = [_without_gateways(site, change) for change in changes]
-    return (*without, *smi_matches.unmade(site, version, existing))
+    changes = put_back_without(site, _split(site, version, Routing()), existing, partial(_is_split, site))
+    return (*changes, *smi_matches.unmade(site, version, existing))
 
 
 def _matches(routing: Routing) -> bool:
     """Whether matches say anything: with all the weight on the canary they lead nobody elsewhere."""
     return bool(routing.matches) and routing.weight < 100
+
+
+def _split(site: Site, version: str, routing: Routing) -> Manifest:
+    split = manifest(site, split_ref(site, version), _spec(site, routing))
+    gateways = Options(site.program).gateways
+    if gateways:
+        split["metadata"]["annotations"] = {GATEWAYS: ",".join(gateways)}
+    return split
 
 
 def _spec(site: Site, routing: Routing) -> Manifest:
@@ -129,17 +133,3 @@ def _number(weight: object) -> float:
         return max(0.0, float(text) * scale)
     except ValueError:
         return 0.0
-
-
-def _without_gateways(site: Site, change: Change) -> Change:
-    """A user's split given back has no annotation of ours, either."""
-    ours = ",".join(Options(site.program).gateways)
-    if not isinstance(change, Edit) or not ours:
-        return change
-    if (change.after["metadata"].get("annotations") or {}).get(GATEWAYS) != ours:
-        return change
-    after = copied(change.after)
-    del after["metadata"]["annotations"][GATEWAYS]
-    if not after["metadata"]["annotations"]:
-        del after["metadata"]["annotations"]
-    return Edit(change.before, after)

@@ -58,7 +58,7 @@ def test_a_split_of_smi_is_for_some_requests_or_for_all(lint: Any) -> None:
 
 def test_another_api_has_other_settings(lint: Any) -> None:
     def said(traffic: str) -> list[str]:
-        return [words for code in ("RW218", "RW204", "RW203", "RW202") for words, _ in lint(code, traffic=traffic)]
+        return [words for code in ("RW210", "RW213") for words, _ in lint(code, traffic=traffic)]
 
     assert said("linkerd { timeout 5s }") == []
     assert said("linkerd { api smi; timeout 5s }") == ["timeout"]

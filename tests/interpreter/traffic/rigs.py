@@ -450,9 +450,11 @@ from tests.interpreter.traffic.rigs_linkerd import LINKERD_RIGS  # noqa: E402 - 
 from tests.interpreter.traffic.rigs_smi import SMI_RIGS  # noqa: E402 - they are made of what stands above
 
 from tests.interpreter.traffic.rigs_contour import CONTOUR_RIGS  # noqa: E402 - likewise
+from tests.interpreter.traffic.rigs_traefik import TRAEFIK_RIGS  # noqa: E402 - likewise
 
 RIGS: Mapping[str, Callable[[str], Rig]] = {
     **CONTOUR_RIGS,
+    **TRAEFIK_RIGS,
     **ALB_RIGS,
     **HAPROXY_RIGS,
     **rigs_apisix.RIGS,
