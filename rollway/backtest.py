@@ -185,9 +185,15 @@ def _nothing(about: "About", history: "History") -> str:
 
     within = about.within
     query = history.example
+    known = history.unknown()
+    why = (
+        f"{'; '.join(known)}. Was it called otherwise then"
+        if known
+        else "Is that longer ago than it keeps data (its retention), or was the workload called otherwise then"
+    )
     return (
         f"{about.server} has no data of any metric between {written(within.from_ms)} and {written(within.to_ms)}. "
-        "Is that longer ago than it keeps data (its retention), or was the workload called otherwise then "
+        f"{why[0].upper()}{why[1:]} "
         f"(`--canary-workload`, `--primary-workload`, `--var`)? A query that was asked: {query}"
     )
 

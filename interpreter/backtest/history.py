@@ -21,6 +21,7 @@ from dsl.ir import Metric, Program
 from interpreter.backtest.moments import Span
 from interpreter.backtest.ranges import Ranges
 from interpreter.providers.metrics import Metrics, Resolved, variables
+from interpreter.providers.prometheus_names import unknown
 from interpreter.state import Answer, MetricQuestion
 
 Arm = Literal["canary", "primary", "baseline"]
@@ -55,6 +56,7 @@ class History:
     ) -> None:
         self.server = server
         self.step_ms = step_of(program)
+        self._within = within
         self._secret = dict(secret or {})
         self._ranges = Ranges(server, within, self.step_ms)
         self._known: dict[str, Answer] = {}
@@ -75,6 +77,11 @@ class History:
     def example(self) -> str:
         """A query as it was sent; "none" before there was one."""
         return self._ranges.example
+
+    def unknown(self) -> tuple[str, ...]:
+        """What of that query the server knew nothing of, in words."""
+        span = (self._within.from_ms / 1000, self._within.to_ms / 1000)
+        return unknown(self.server, self.example, span, self._secret)
 
     def answer(self, question: MetricQuestion) -> Answer:
         """What the metric was at the question's moment. Raises `HistoryError`."""
