@@ -134,9 +134,7 @@ class _Reader:
                 self.problems.error(
                     f"spec.{name}", f"is not there, and the provider `{self.plane.flagger}` needs it", help
                 )
-        if self.plane == Plane("appmesh", "v1beta1", self.plane.flagger) and not self.spec.get("service", {}).get(
-            "meshName"
-        ):
+        if self.plane.flagger == "appmesh" and not self.spec.get("service", {}).get("meshName"):
             self.problems.error("spec.service.meshName", "is not there, and the provider `appmesh` needs it")
 
 
