@@ -196,6 +196,24 @@ async def test_what_keeps_a_kind_from_being_known_is_raised(control_plane: Contr
         assert set(caches.troubles) == {"Service (v1)", "Thing (nobody.example/v1)"}
 
 
+async def test_of_an_object_in_several_versions_one_that_is_served_will_do(
+    control_plane: ControlPlane, namespace: str
+) -> None:
+    split, served, gone = (
+        [Ref(f"split.smi-spec.io/{version}", "TrafficSplit", namespace, "a") for version in versions]
+        for versions in (("v1alpha4", "v1alpha2", "v1alpha1"), ("v1alpha2",), ("v1alpha4", "v1alpha3"))
+    )
+    control_plane.install_crds("smi/linkerd-smi_trafficsplits.yaml")
+    async with connected(control_plane.kubeconfig) as api, caching(api) as (caches, _):
+        await caches.ensure_all(split)
+        assert [caches.find(ref) for ref in split] == [None, None, None]
+        await caches.ensure_all(served)
+        with pytest.raises(NotServed, match="name one that is served by `api`"):
+            await caches.ensure_all(gone)
+        with pytest.raises(NotServed):
+            await caches.ensure_all([*split, Ref("specs.smi-spec.io/v1alpha4", "HTTPRouteGroup", namespace, "a")])
+
+
 async def test_listeners_hear_of_objects_that_nobody_has_named(control_plane: ControlPlane, namespace: str) -> None:
     heard: list[tuple[str, bool]] = []
     async with connected(control_plane.kubeconfig) as api, caching(api) as (caches, _):

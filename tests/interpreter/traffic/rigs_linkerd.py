@@ -88,7 +88,7 @@ def _linkerd_users_route(namespace: str) -> Rig:
 
 
 def _linkerd_smi(namespace: str) -> Rig:
-    return _rig(namespace, {"api": "smi"}, definitions=SERVED["v1alpha1"], alone=True, goldens=common.FEW)
+    return _rig(namespace, {"api": "smi"}, definitions=SERVED["v1alpha1"], goldens=common.FEW)
 
 
 LINKERD_RIGS: Mapping[str, Callable[[str], Rig]] = {

@@ -1,5 +1,5 @@
-"""The set-ups for the Service Mesh Interface, whoever serves it. Each of its definitions is a version of one and the
-same, so each is installed alone."""
+"""The set-ups for the Service Mesh Interface, whoever serves it. All its definitions are of one and the same kind, so
+all but one are installed alone."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ if TYPE_CHECKING:
 
 SERVED = {
     "v1alpha1": ("smi/linkerd-smi_trafficsplits.yaml",),
-    "v1alpha2": ("smi/osm_trafficsplits.yaml",),
+    "v1alpha2": ("smi/linkerd-smi_trafficsplits.yaml",),
+    "v1alpha2 of OSM": ("smi/osm_trafficsplits.yaml",),
     "v1alpha3": ("smi/nginx-service-mesh_trafficsplits.yaml", "smi/nginx-service-mesh_httproutegroups.yaml"),
     "v1alpha4": ("smi/smi-sdk-go_trafficsplits.yaml", "smi/smi-sdk-go_httproutegroups.yaml"),
 }
 
 
 def _rig(namespace: str, provider: str, version: str, options: Mapping[str, object], **more: object) -> Rig:
+    definitions = SERVED[version]
+    alone = definitions != SERVED["v1alpha1"]
     row = row_of(provider, options)
     assert row is not None
     place = common.site(namespace, provider, options)
-    return common.Rig(place, row, definitions=SERVED[version], alone=True, **more)  # type: ignore[arg-type]
+    return common.Rig(place, row, definitions=definitions, alone=alone, **more)  # type: ignore[arg-type]
 
 
 def _smi(namespace: str) -> Rig:
@@ -49,12 +52,12 @@ def _smi_v1alpha4(namespace: str) -> Rig:
 
 def _smi_taken_over(namespace: str) -> Rig:
     spec = {"service": "podinfo", "backends": [{"service": "podinfo-blue", "weight": 1}]}
-    users = common.manifest(namespace, "split.smi-spec.io/v1alpha4", "TrafficSplit", "podinfo", spec)
-    return _rig(namespace, "smi", "v1alpha4", {"api": "v1alpha4"}, given=(users,), goldens=common.FEW)
+    users = common.manifest(namespace, "split.smi-spec.io/v1alpha2", "TrafficSplit", "podinfo", spec)
+    return _rig(namespace, "smi", "v1alpha2", {"api": "v1alpha2"}, given=(users,), goldens=common.FEW)
 
 
 def _osm(namespace: str) -> Rig:
-    return _rig(namespace, "osm", "v1alpha2", {})
+    return _rig(namespace, "osm", "v1alpha2 of OSM", {})
 
 
 SMI_RIGS: Mapping[str, Callable[[str], Rig]] = {
@@ -65,5 +68,5 @@ SMI_RIGS: Mapping[str, Callable[[str], Rig]] = {
     "smi-taken-over": _smi_taken_over,
     "osm": _osm,
     "smi-baseline": lambda namespace: common.with_baseline(_smi(namespace)),
-    "osm-baseline": lambda namespace: common.with_baseline(_osm(namespace)),
+    "osm-baseline": lambda namespace: common.with_baseline(_rig(namespace, "osm", "v1alpha2", {})),
 }
