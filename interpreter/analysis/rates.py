@@ -155,4 +155,9 @@ def share_words(bad: float, total: float) -> str:
 
 
 def _counted(bad: float, total: float) -> str:
-    return f"{show.plain(bad, 7)} of {show.plain(total, 7)} ({show.percent(bad / total, 3)}"
+    return f"{_many(bad)} of {_many(total)} ({show.percent(bad / total, 3)}"
+
+
+def _many(events: float) -> str:
+    """A count. Prometheus extrapolates, so that it may have a fraction, which is told of small ones only."""
+    return f"{events:.0f}" if events >= 100 else show.plain(events, 3)
