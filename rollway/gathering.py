@@ -21,7 +21,7 @@ DEFAULT_PROVIDER = "istio"
 """Of a Canary that names none, if the command line does not either."""
 _YAML = re.compile(r"\A\s*\{|^(?:apiVersion|kind)\s*:", re.MULTILINE)
 _SUFFIXES = (".yaml", ".yml", ".json")
-_CLUSTER_WIDE = frozenset({"CustomResourceDefinition", "GatewayClass", "Namespace"})
+_CLUSTER_WIDE = frozenset({"CustomResourceDefinition", "GatewayClass", "Mesh", "Namespace", "TrafficRoute"})
 
 
 class Gathered(NamedTuple):
