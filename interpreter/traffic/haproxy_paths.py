@@ -31,16 +31,10 @@ class _Place(NamedTuple):
     exact: bool
 
     def holds(self, other: _Place) -> bool:
-        """Whether each request for the other is one for this."""
-        hosts = self.host in ("", other.host) or _below(other.host, self.host)
-        return hosts and self._holds_path(other)
-
-    def meets(self, other: _Place) -> bool:
-        """Whether requests for the other can be ones for this."""
-        hosts = "" in (self.host, other.host) or self.host == other.host
-        return (hosts or _below(other.host, self.host)) and self._holds_path(other)
-
-    def _holds_path(self, other: _Place) -> bool:
+        """Whether each request for the other is one for this. A request for a host that is named is none for a place
+        without one: the named host is looked up first."""
+        if self.host not in ("", other.host) and not _below(other.host, self.host):
+            return False
         if self.exact:
             return other.exact and self.path == other.path
         mine = self.path.rstrip("/")
@@ -88,7 +82,7 @@ def _forbid(site: Site, users: Manifest, ours: list[_Place], others: list[tuple[
                 "mean something there: lead another path to the Service, or give it the `pathType` Exact"
             )
         for host, path in others:
-            if place.meets(_place(host, path)):
+            if place.holds(_place(host, path)):
                 raise TrafficError(
                     f"{where}: the canary's rule for `{place.host or '*'}{place.path}` would take requests for "
                     f"{shown(host, path)} too, since HAProxy asks it first; give each Service a host of its own, or "
