@@ -1,4 +1,5 @@
-"""The series of data planes that cannot run here: Istio's, ingress-nginx's, Skipper's, and of applications that count.
+"""The series of data planes that cannot run here: Istio's, OSM's, Linkerd's, ingress-nginx's, Skipper's, and of
+applications that count.
 
 They are told to a real Prometheus as if requests came in to the canary `podinfo` all the time, a hundred a second, each
 answered in 20 ms; by a bad canary all of them with a 500. A Prometheus remembers what it has seen for as long as a
@@ -39,6 +40,13 @@ def _series(namespace: str, counts: Mapping[str, float]) -> Iterator[str]:
         }
         yield from _counted("istio_requests_total", labels, "response_code", counts)
         yield from _timed("istio_request_duration_milliseconds", labels, _MILLISECONDS, every)
+    labels = {"destination_namespace": namespace, "destination_kind": "Deployment", "destination_name": "podinfo"}
+    yield from _counted("osm_request_total", labels, "response_code", counts)
+    yield from _timed("osm_request_duration_ms", labels, _MILLISECONDS, every)
+    labels = {"namespace": namespace, "pod": "podinfo-5f7b9c6d4f-x2k4q", "direction": "inbound"}
+    judged = {"success": counts["200"], "failure": counts["500"]}
+    yield from _counted("response_total", labels, "classification", judged)
+    yield from _timed("response_latency_ms", labels, _MILLISECONDS, every)
     for pod in ("podinfo-5f7b9c6d4f-x2k4q", "podinfo-ds-x2k4q"):
         labels = {"kubernetes_namespace": namespace, "kubernetes_pod_name": pod, "path": "root"}
         yield from _counted("http_request_duration_seconds_count", labels, "status", counts)

@@ -40,6 +40,7 @@ KNOWN = {
     "ClusterRolloutLibrary": names.API_VERSION,
     "Canary": names.FLAGGER_API_VERSION,
     "HTTPRoute": "gateway.networking.k8s.io/v1",
+    "TrafficSplit": "split.smi-spec.io/v1alpha2",
     "Ingress": "networking.k8s.io/v1",
 }
 
