@@ -54,7 +54,7 @@ skipper: $(READY) ## find the Skipper that tests run against, or build it
 	@$(BIN)/python -m tests.skipper.fetch
 
 .PHONY: servers
-servers: $(READY) ## find the metric servers that tests run against, or fetch and build them (two minutes, once)
+servers: $(READY) ## find the servers that tests run against, or fetch and build them (two minutes, once)
 	@$(BIN)/python -m tests.servers.fetch
 
 .PHONY: test

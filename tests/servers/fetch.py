@@ -1,4 +1,4 @@
-"""Prints the paths of the metric servers that the tests run against; those that are missing are fetched or built. With
+"""Prints the paths of the servers that the tests run against; those that are missing are fetched or built. With
 --kept they are not. The exit status is 1 if one cannot be had."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Metric servers for the tests: where each comes from, and how it comes into the user's cache, out of the tree.
+"""Servers for the tests: where each comes from, and how it comes into the user's cache, out of the tree.
 
 A server is one of three: Debian's package, unpacked and not installed; programs built from Go modules (their versions
 and hashes stand in a folder beside this); or Python packages in an environment of their own (`graphite.txt`), for they
@@ -41,10 +41,13 @@ class Source(Protocol):
 
 
 class Debian(NamedTuple):
-    """A package of Debian, and the program in it."""
+    """A package of Debian, and the program in it, which answers to `asked`. `libraries` are packages that it needs and
+    a bare machine lacks: with some, what is unpacked stays, and the program is a script that says where they are."""
 
     package: str
     program: str
+    libraries: tuple[str, ...] = ()
+    asked: str = "--help"
 
     def kept(self, room: Path) -> Path | None:
         program = room / Path(self.program).name
@@ -57,16 +60,27 @@ class Debian(NamedTuple):
             # The list of packages may be missing, or so old that it names one that is gone.
             if not (self._downloaded(work) or (_ran((*_APT, "update"), work) and self._downloaded(work))):
                 raise UnavailableError(f"Debian's package `{self.package}` could not be had")
-            found = next(Path(work).glob("*.deb"), None)
-            if found is None or not _ran(("dpkg", "-x", found.name, "."), work):
+            found = list(Path(work).glob("*.deb"))
+            if not found or not all(_ran(("dpkg", "-x", each.name, "."), work) for each in found):
                 raise UnavailableError(f"Debian's package `{self.package}` is of no use here")
-            program = Path(work, self.program)
-            if not _ran((str(program), "--help"), work, quiet=True):
+            program = self._with_libraries(room, Path(work)) if self.libraries else Path(work, self.program)
+            if not _ran((str(program), self.asked), work, quiet=True):
                 raise UnavailableError(f"Debian's package `{self.package}` is of no use here")
             return program.rename(room / program.name)
 
     def _downloaded(self, work: str) -> bool:
-        return _ran((*_APT, "download", self.package), work)
+        return _ran((*_APT, "download", self.package, *self.libraries), work)
+
+    def _with_libraries(self, room: Path, work: Path) -> Path:
+        """The script. What was unpacked goes to where the script will look for it."""
+        unpacked = room / "unpacked"
+        shutil.rmtree(unpacked, ignore_errors=True)
+        shutil.copytree(work, unpacked, symlinks=True, ignore=shutil.ignore_patterns("*.deb"))
+        folders = ":".join(map(str, sorted(unpacked.glob("usr/lib/*-linux-gnu*"))))
+        script = work / Path(self.program).name
+        script.write_text(f'#!/bin/sh\nLD_LIBRARY_PATH={folders} exec {unpacked / self.program} "$@"\n')
+        script.chmod(0o755)
+        return script
 
 
 class Go(NamedTuple):
@@ -165,7 +179,13 @@ GRAPHITE = Server(
     "ROLLWAY_GRAPHITE",
     Packages(HERE / "graphite.txt", environment={"GRAPHITE_NO_PREFIX": "True"}),
 )
-SERVERS = (VICTORIAMETRICS, INFLUXDB, GRAPHITE)
+HAPROXY = Server(
+    "HAProxy",
+    "haproxy",
+    "ROLLWAY_HAPROXY",
+    Debian("haproxy", "usr/sbin/haproxy", ("liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"), asked="-v"),
+)
+SERVERS = (VICTORIAMETRICS, INFLUXDB, GRAPHITE, HAPROXY)
 
 
 def chosen(requirements: str, names: tuple[str, ...] | None) -> str:

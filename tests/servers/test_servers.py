@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import httpx
@@ -61,6 +62,20 @@ def test_debians_package_is_fetched_once_and_lists_are_updated_only_if_they_must
     assert THING.find(may_make=True, environment=environment) == found
     assert calls.read_text().split() == ["thing", "update", "thing"]
     assert sorted(os.listdir(found.parent)) == ["lock", "thing"]
+
+
+def test_a_program_finds_the_libraries_that_came_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    apt = f'echo "$@" >> {tmp_path}/calls; touch thing_1.deb more_2.deb'
+    unpacks = f"""mkdir -p usr/bin usr/lib/some-linux-gnu
+    printf '#!{tmp_path}/path/sh\\n[ -d "$LD_LIBRARY_PATH" ] && echo "$LD_LIBRARY_PATH" "$1"' > usr/bin/thing
+    chmod 755 usr/bin/thing"""
+    monkeypatch.setenv("PATH", machine(tmp_path, apt, unpacks))
+    thing = THING._replace(source=Debian("thing", "usr/bin/thing", ("more",)))
+    found = thing.find(may_make=True, environment={"XDG_CACHE_HOME": str(tmp_path)})
+    said = subprocess.run([found, "--who"], capture_output=True, text=True, check=True).stdout.split()
+    assert said == [str(found.parent / "unpacked/usr/lib/some-linux-gnu"), "--who"]
+    assert (tmp_path / "calls").read_text().split()[-2:] == ["thing", "more"]
+    assert thing.find(may_make=False, environment={"XDG_CACHE_HOME": str(tmp_path)}) == found
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,10 @@
 """Protects that a real HAProxy takes the conditions, and does with requests what the routing says.
 
-The controller's part, a rule for each path of the Ingress, is written here as its `pkg/route/route.go` writes it. The
-program is the one that the variable `ROLLWAY_HAPROXY` names, or that of the machine; without one the tests are left
-out.
+The controller's part, a rule for each path of the Ingress, is written here as its `pkg/route/route.go` writes it.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
 from collections import Counter
@@ -27,19 +23,14 @@ from interpreter.traffic.haproxy import CONDITION, HAProxy
 from tests.interpreter.traffic.pretence import Pretence
 from tests.interpreter.traffic.rigs import RIGS, site
 from tests.interpreter.traffic.situations import COOKIE, HEADER, QUERY, matching, weight
+from tests.servers.process import program
+from tests.servers.recipes import HAPROXY as HAPROXY_SERVER
 
 HAPROXY = HAProxy()
 PLACE = site("test", "haproxy", {"ingress": "shop"})
 _, _, SERVICE, INGRESS = HAPROXY.refs(PLACE)
 HOST = "shop.example.com"
 PATIENCE_S = 20.0
-
-
-def program() -> str:
-    found = os.environ.get("ROLLWAY_HAPROXY") or shutil.which("haproxy")
-    if not found:
-        pytest.skip("no HAProxy: install the package `haproxy`, or name one by ROLLWAY_HAPROXY")
-    return found
 
 
 def rules(routing: Routing) -> list[str]:
@@ -74,7 +65,9 @@ def running(folder: Path, routing: Routing) -> Iterator[httpx.Client]:
         f"frontend http\n  bind 127.0.0.1:{port}\n  http-request set-var(txn.host) req.hdr(host)\n  {lines}\n"
         f"  default_backend primary\n{answers}\n"
     )
-    with subprocess.Popen([program(), "-db", "-f", str(folder / "haproxy.cfg")], stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [program(HAPROXY_SERVER), "-db", "-f", str(folder / "haproxy.cfg")], stderr=subprocess.PIPE
+    ) as process:
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Host": HOST}, trust_env=False) as client:
                 _until_up(client, process)
