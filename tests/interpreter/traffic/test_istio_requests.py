@@ -139,11 +139,11 @@ def test_requests_go_where_the_local_proxy_sends_them(routing: Routing, request:
         made = rules(routing)
     except TrafficError:
         assume(False)
-    wanted = _share(routing, request)
+    wanted = wanted_share(routing, request)
     assert shares(made, request).get("podinfo-canary", 0.0) == pytest.approx(wanted)
 
 
-def _share(routing: Routing, request: Request) -> float:
+def wanted_share(routing: Routing, request: Request) -> float:
     """Percent of such requests that the local proxy gives to the canary: what no weight and all the weight have in
     common is certain, and the rest goes by weight."""
     choice = Choice(routing, SESSION)
