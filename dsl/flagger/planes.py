@@ -43,7 +43,7 @@ _EXACT = {
     "skipper": Plane("skipper"),
     "traefik": Plane("traefik"),
     "apisix": Plane("apisix"),
-    "kuma": Plane("kuma"),
+    "kuma": Plane("kuma", "TrafficRoute"),
     "knative": Plane("knative"),
     "kubernetes": Plane("kubernetes"),
 }

@@ -25,6 +25,8 @@ INSTALL: Mapping[str, str] = {
     "traefik.io": "install Traefik, write `api v2` for one that is older, or choose another traffic provider",
     "traefik.containo.us": "take `api v2` away for a newer Traefik, or choose another traffic provider",
     "gateway.networking.k8s.io": "install the Gateway API's definitions, or choose another traffic provider",
+    "apisix.apache.org": "install the APISIX Ingress controller, or choose another traffic provider",
+    "kuma.io": 'install Kuma, write `api "TrafficRoute"` for an old one, or choose another traffic provider',
     "keda.sh": "install KEDA, or name another scaler",
     "policy.linkerd.io": "install Linkerd, name another form of its routes by `api`, or choose another traffic provider",
     "split.smi-spec.io": "install a mesh that serves this version of SMI, name one that is served by `api`, or choose "

@@ -1,5 +1,5 @@
-"""The series of data planes that cannot run here: Istio's, OSM's, Linkerd's, ingress-nginx's, Skipper's, and of
-applications that count.
+"""The series of data planes that cannot run here: Istio's, OSM's, Linkerd's, APISIX', Kuma's, ingress-nginx's,
+Skipper's, those of the Envoys of Gloo and App Mesh, and of applications that count.
 
 They are told to a real Prometheus as if requests came in to the canary `podinfo` all the time, a hundred a second, each
 answered in 20 ms; by a bad canary all of them with a 500. A Prometheus remembers what it has seen for as long as a
@@ -51,6 +51,16 @@ def _series(namespace: str, counts: Mapping[str, float]) -> Iterator[str]:
         labels = {"kubernetes_namespace": namespace, "kubernetes_pod_name": pod, "path": "root"}
         yield from _counted("http_request_duration_seconds_count", labels, "status", counts)
         yield from _timed("http_request_duration_seconds", labels, _SECONDS, every)
+    labels = {"route": f"{namespace}_podinfo-podinfo-canary_canary-weight-of-podinfo", "type": "request"}
+    yield from _counted("apisix_http_status", labels, "code", counts)
+    yield from _timed("apisix_http_latency", labels, _MILLISECONDS, every)
+    labels = {"service": f"podinfo-canary_{namespace}_svc_9898"}
+    yield from _counted("envoy_cluster_upstream_rq", labels, "envoy_response_code", counts)
+    yield from _timed("envoy_cluster_upstream_rq_time", labels, _MILLISECONDS, every)
+    of_pods = {"kubernetes_namespace": namespace, "kubernetes_pod_name": "podinfo-5f7b9c6d4f-x2k4q"}
+    for labels in ({"envoy_cluster_name": f"{namespace}-podinfo-canaryupstream-80_{namespace}"}, of_pods):
+        yield from _counted("envoy_cluster_upstream_rq", labels, "envoy_response_code", counts)
+        yield from _timed("envoy_cluster_upstream_rq_time", labels, _MILLISECONDS, every)
     for ingress, service in INGRESSES.items():
         labels = {"namespace": namespace, "ingress": ingress, "canary": f"{namespace}-{service}-canary-80"}
         yield from _counted("nginx_ingress_controller_requests", labels, "status", counts)

@@ -32,7 +32,9 @@ _CLEARED = (
     "autoscaling/v2 HorizontalPodAutoscaler", "apps/v1 Deployment", "apps/v1 DaemonSet", "apps/v1 ReplicaSet",
     "v1 Service", "networking.k8s.io/v1 Ingress", "networking.istio.io/v1 VirtualService",
     "networking.istio.io/v1 DestinationRule", "gateway.networking.k8s.io/v1 HTTPRoute",
-    "split.smi-spec.io/v1alpha2 TrafficSplit",
+    "split.smi-spec.io/v1alpha2 TrafficSplit", "apisix.apache.org/v2 ApisixRoute",
+    "gateway.solo.io/v1 RouteTable", "gloo.solo.io/v1 Upstream", "appmesh.k8s.aws/v1beta2 VirtualService",
+    "appmesh.k8s.aws/v1beta2 VirtualRouter", "appmesh.k8s.aws/v1beta2 VirtualNode",
     "flagger.app/v1beta1 AlertProvider", "flagger.app/v1beta1 MetricTemplate", "v1 Secret", "v1 ConfigMap", "v1 Pod",
     "events.k8s.io/v1 Event",
 )  # fmt: skip

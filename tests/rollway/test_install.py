@@ -165,7 +165,7 @@ def test_a_value_cannot_be_taken_for_anything_else(capsys: pytest.CaptureFixture
     [
         (("--namespace", "Shop!"), "`--namespace Shop!` is no name of a namespace"),
         (("--watch-namespace", "-a"), "`--watch-namespace -a` is no name of a namespace"),
-        (("--provider", "istia"), "there is no traffic provider `istia` for a cluster; there are gateway_api, istio"),
+        (("--provider", "istia"), "there is no traffic provider `istia` for a cluster; there are alb, apisix"),
     ],
 )
 def test_what_cannot_be_is_refused(capsys: pytest.CaptureFixture[str], line: tuple[str, ...], said: str) -> None:
