@@ -160,6 +160,20 @@ def test_requests_for_others_are_not_taken(
         routed(weight(10), change)
 
 
+def test_a_default_backend_is_left_to_the_users_ingress() -> None:
+    default = {"service": {"name": "podinfo", "port": {"number": 80}}}
+
+    def also(ingress: Manifest) -> None:
+        ingress["spec"]["defaultBackend"] = default
+
+    def only(ingress: Manifest) -> None:
+        ingress["spec"] = {"defaultBackend": default}
+
+    assert "defaultBackend" not in routed(weight(10), also).objects[INGRESS]["spec"]
+    with pytest.raises(TrafficError, match="lead a path to `podinfo`"):
+        routed(weight(10), only)
+
+
 def test_a_path_that_means_something_to_a_regular_expression_is_refused() -> None:
     with pytest.raises(TrafficError, match="becomes a regular expression"):
         routed(weight(10), places(("a", "/v1.2", "Prefix", "podinfo")))
