@@ -311,7 +311,7 @@ def test_what_else_a_canary_says() -> None:
         ("contour", "contour", None),
         ("gloo", "gloo", None),
         ("traefik", "traefik", None),
-        ("kuma", "kuma", None),
+        ("kuma", "kuma", "TrafficRoute"),
         ("gatewayapi:v1", "gateway_api", "v1"),
         ("gatewayapi:v1beta1", "gateway_api", "v1beta1"),
         ("kubernetes", "kubernetes", None),
