@@ -14,7 +14,7 @@ from typing import Any, get_args
 from mkdocs.structure.files import File
 
 from dsl import catalogue, ir, ir_json, syntax
-from dsl.capabilities import OPTIONS, PROVIDERS
+from dsl.capabilities import OPTIONS, PROVIDERS, VARIANTS, Capability
 from dsl.parser import parse
 from dsl.source import Source
 from interpreter.cluster.access import ROUTES
@@ -153,7 +153,7 @@ def traffic() -> str:
     )
     rows = [
         (
-            f"`{name}`",
+            said,
             row.title,
             yes(name in ROUTES),
             yes(row.weights),
@@ -165,7 +165,7 @@ def traffic() -> str:
             yes(row.baseline),
             row.note,
         )
-        for name, row in PROVIDERS.items()
+        for name, said, row in _traffic_rows()
     ]
     parts.append(table(heads, rows) + "\n## Settings\n\n")
     takers = {option: [f"`{name}`" for name, row in PROVIDERS.items() if option in row.takes] for option in OPTIONS}
@@ -173,6 +173,15 @@ def traffic() -> str:
     settings = [(*row[:3], "all" if row[0] == "`port`" else row[3]) for row in settings]
     parts.append(table(("Setting", "Value", "What it is for", "Taken by"), settings))
     return "".join(parts)
+
+
+def _traffic_rows() -> Iterator[tuple[str, str, Capability]]:
+    """Each provider and its row, with those that an `api` makes of it right below."""
+    for name, row in PROVIDERS.items():
+        yield name, f"`{name}`", row
+        for (provider, api), variant in VARIANTS.items():
+            if provider == name:
+                yield name, f"`{name}` with `api {api}`", variant
 
 
 def program() -> str:
