@@ -16,7 +16,7 @@ from interpreter.state import Routing
 from interpreter.traffic.contour import Contour
 from interpreter.traffic.contour_conditions import PATHS
 from tests.interpreter.traffic.rigs import site
-from tests.interpreter.traffic.test_istio_requests import REQUESTS, ROUTINGS, SESSION, Request, _share
+from tests.interpreter.traffic.test_istio_requests import REQUESTS, ROUTINGS, SESSION, Request, wanted_share
 
 PLACE = site("test", "contour", session=SESSION)
 Route = Mapping[str, Any]
@@ -96,7 +96,7 @@ def _holds(test: Mapping[str, Any], value: str) -> bool:
 @settings(max_examples=1500, deadline=None)
 @given(ROUTINGS, REQUESTS)
 def test_requests_go_where_the_local_proxy_sends_them(routing: Routing, request: Request) -> None:
-    wanted = _share(routing, request)
+    wanted = wanted_share(routing, request)
     assert shares(routes(routing), request).get("podinfo-canary", 0.0) == pytest.approx(wanted)
 
 

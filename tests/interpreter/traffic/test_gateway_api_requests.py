@@ -18,7 +18,7 @@ from interpreter.state import Routing
 from interpreter.traffic.gateway_api import GatewayApi
 from interpreter.traffic.provider import TrafficError
 from tests.interpreter.traffic.rigs import site
-from tests.interpreter.traffic.test_istio_requests import REQUESTS, ROUTINGS, SESSION, Request, _share
+from tests.interpreter.traffic.test_istio_requests import REQUESTS, ROUTINGS, SESSION, Request, wanted_share
 
 PLACE = site("test", "gateway_api", {"gateway_refs": [{"name": "public"}]}, session=SESSION)
 
@@ -70,7 +70,7 @@ def test_requests_go_where_the_local_proxy_sends_them(routing: Routing, request:
     except TrafficError:
         assume(False)
     found = shares(made, request, IMPLEMENTATIONS[how])
-    assert found.get("podinfo-canary", 0.0) == pytest.approx(_share(routing, request))
+    assert found.get("podinfo-canary", 0.0) == pytest.approx(wanted_share(routing, request))
 
 
 @pytest.mark.parametrize("how", IMPLEMENTATIONS)
