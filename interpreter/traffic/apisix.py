@@ -50,8 +50,11 @@ class Apisix:
         if users is None or live is None:
             return None
         spec = live.get("spec") or {}
-        found = trusted(live, site, lambda each, routing: covers(_spec(each, routing, users), spec))
-        return found or read_rules(site, spec.get("http") or ())
+        try:
+            found = trusted(live, site, lambda each, routing: covers(_spec(each, routing, users), spec))
+            return found or read_rules(site, spec.get("http") or ())
+        except (AttributeError, KeyError, TypeError, ValueError):  # the settings of a plugin may be anything
+            return None
 
     def release(self, site: Site, existing: Objects) -> tuple[Change, ...]:
         refs = (_our_ref(site), *(_upstream_ref(site, name) for name in site.arms))
@@ -101,6 +104,8 @@ def _found(site: Site, users: Mapping[str, Any]) -> list[Rule]:
         )
         raise TrafficError(f"{_users_ref(site)} has no rule{named} that leads to the Service `{site.apex}`: {cure}")
     for rule in found:
+        if not rule.get("match"):  # which the definition allows, and the controller does not
+            raise TrafficError(f"the rule `{rule['name']}` of {_users_ref(site)} has no `match`: give it its paths")
         if len(rule["backends"]) > 1 or rule.get("upstreams"):
             raise TrafficError(
                 f"the rule `{rule['name']}` of {_users_ref(site)} leads to more than the Service `{site.apex}`: let it "
@@ -118,7 +123,7 @@ def _forbid_conflicts(site: Site, ours: Rule, others: Sequence[Rule]) -> None:
     low = int(ours.get("priority") or 0)
     others = [other for other in others if low <= int(other.get("priority") or 0) <= low + STEPS]
     for other in others:
-        if other["name"] != ours["name"] and _overlap(ours["match"], other["match"]):
+        if other["name"] != ours["name"] and _overlap(ours["match"], other.get("match") or {}):
             raise TrafficError(
                 f"{_users_ref(site)}: the canary's rules for `{ours['name']}` would take requests from the rule "
                 f"`{other['name']}`, which has a path in common with it; give `{other['name']}` a priority of "
@@ -129,7 +134,7 @@ def _forbid_conflicts(site: Site, ours: Rule, others: Sequence[Rule]) -> None:
 def _overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two matches may hold for the same request: they have a path in common, and perhaps a method and host."""
     return (
-        bool({*one["paths"]} & {*other["paths"]})
+        bool({*(one.get("paths") or ())} & {*(other.get("paths") or ())})
         and _may_meet(one.get("methods"), other.get("methods"))
         and (_may_meet(one.get("hosts"), other.get("hosts")) or _has_wildcard(one) or _has_wildcard(other))
     )

@@ -54,8 +54,12 @@ class Kuma:
             return None
         spec = live.get("spec") or {}
         same = _module(site).same
-        found = trusted(live, site, lambda each, routing: same(_wanted(each, routing, existing)["spec"], spec))
-        return found or _module(site).read(site, spec)
+        try:
+            found = trusted(live, site, lambda each, routing: same(_wanted(each, routing, existing)["spec"], spec))
+            read: Routing | None = found or _module(site).read(site, spec)
+        except (AttributeError, KeyError, TypeError, ValueError):  # the spec of a TrafficRoute may be anything
+            return None
+        return read
 
     def release(self, site: Site, existing: Objects) -> tuple[Change, ...]:
         return tuple(put_back(site, _route_ref(site), existing, partial(_module(site).is_split, site)))

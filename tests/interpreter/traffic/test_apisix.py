@@ -22,6 +22,7 @@ from interpreter.traffic.apisix import API_VERSION, Apisix
 from interpreter.traffic.provider import Site, TrafficError
 from interpreter.traffic.request_shares import NUMBERS
 from tests.interpreter.traffic import rigs, rigs_apisix
+from tests.interpreter.traffic.mangling import mangled_specs
 from tests.interpreter.traffic.pretence import Pretence
 from tests.interpreter.traffic.situations import COOKIE, EVERYTHING, HEADER, QUERY, STICKY, STICKY_BOTH
 
@@ -199,6 +200,7 @@ def test_a_rule_that_ours_would_outrank(other: Manifest, refused: bool) -> None:
             "more than the Service",
         ),
         ({"route": "shop"}, [{**RULE, "upstreams": [{"name": "outside"}]}], "more than the Service"),
+        ({"route": "shop"}, [{"name": "shop", "backends": RULE["backends"]}], "has no `match`"),
     ],
 )
 def test_what_cannot_be_split(options: Manifest, rules: list[Manifest], words: str) -> None:
@@ -234,3 +236,13 @@ def test_without_its_note_a_route_is_read_as_far_as_it_shows() -> None:
     assert Apisix().read(SITE, cluster.objects) == Routing(12.5, 25, ((),))
     cluster.objects[OURS]["spec"] = {"http": [{**RULE, "name": "something"}]}
     assert Apisix().read(SITE, cluster.objects) is None
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_whatever_is_done_to_a_route_can_be_read(noted: bool) -> None:
+    cluster = Pretence([rigs_apisix.users_route("test")])
+    cluster.do(Apisix().render(SITE, replace(EVERYTHING, weight=20), cluster.objects))
+    if not noted:
+        del cluster.objects[OURS]["metadata"]["annotations"]
+    for mangled in mangled_specs(cluster.objects[OURS]):
+        Apisix().read(SITE, {**cluster.objects, OURS: mangled})

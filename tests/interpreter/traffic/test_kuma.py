@@ -17,6 +17,7 @@ from interpreter.state import Routing
 from interpreter.traffic.kuma import API_VERSION, Kuma
 from interpreter.traffic.provider import Site, TrafficError
 from tests.interpreter.traffic import rigs, rigs_kuma
+from tests.interpreter.traffic.mangling import mangled_specs
 from tests.interpreter.traffic.pretence import Pretence
 from tests.interpreter.traffic.situations import COOKIE, HEADER, QUERY
 
@@ -133,6 +134,18 @@ def test_a_rule_that_does_more_is_not_what_was_rendered() -> None:
     seen = Kuma().read(place(), cluster.objects)
     assert seen is not None
     assert (seen.weight, seen.mirror, len(seen.matches)) == (20, 50, 1)
+
+
+@pytest.mark.parametrize("api", ["MeshHTTPRoute", "TrafficRoute"])
+def test_whatever_is_done_to_a_route_can_be_read(api: str) -> None:
+    site = place(api=api)
+    cluster = played(site, Routing(20, 0, ((HEADER,),)))
+    route = Kuma().refs(site)[0]
+    for noted in (True, False):
+        if not noted:
+            del cluster.objects[route]["metadata"]["annotations"]
+        for mangled in mangled_specs(cluster.objects[route]):
+            Kuma().read(site, {**cluster.objects, route: mangled})
 
 
 CLUSTER = re.compile(r'envoy_cluster_name=~"([^"]+)"')
