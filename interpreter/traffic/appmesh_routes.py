@@ -111,16 +111,15 @@ def listener_timeout(site: Site) -> dict[str, Any]:
 
 def read_routes(site: Site, found: Sequence[Mapping[str, Any]]) -> Routing | None:
     """What routes amount to, by their targets and matches; None if none of them leads to primary, canary or
-    baseline."""
-    ours = sorted((route for route in found if _leads(site, route)), key=lambda route: route.get("priority") or 0)
+    baseline. Of routes with different weights the most counts: to think more of the canary's share than is so is the
+    safe mistake."""
+    ours = [route for route in found if _leads(site, route)]
     if not ours:
         return None
-    weighed = [route for route in ours if not _is_matched(site, route)]
-    last = weighed[-1] if weighed else ours[-1]
-    matches = [
-        tests_of(_inner(route).get("match") or {}) for route in ours if route not in weighed and _share(site, route)
-    ]
-    return Routing(weight=_share(site, last), matches=tuple(matches))
+    matched = [route for route in ours if _is_matched(site, route)]
+    weight = max((_share(site, route) for route in ours if route not in matched), default=0.0)
+    matches = [tests_of(_inner(route).get("match") or {}) for route in matched if _share(site, route)]
+    return Routing(weight=weight, matches=tuple(matches))
 
 
 def is_split(site: Site, found: Sequence[Mapping[str, Any]]) -> bool:

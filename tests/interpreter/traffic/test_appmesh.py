@@ -198,6 +198,18 @@ def test_flaggers_ab_test_is_read() -> None:
     assert found == Routing(matches=((MatchTest("header", "x-user", "==", "test"),),))
 
 
+def test_of_several_weights_the_most_is_read() -> None:
+    """Somebody changed one of two routes by hand."""
+    place = site("test", "appmesh", {"match": [{"uri": {"prefix": "/a"}}, {"uri": {"prefix": "/b"}}]})
+    cluster = Pretence(())
+    cluster.do(AppMesh().render(place, weight(10), {}))
+    first, _ = cluster.objects[ROUTER]["spec"]["routes"]
+    first["httpRoute"]["action"]["weightedTargets"][0]["weight"] = 90
+    found = AppMesh().read(place, cluster.objects)
+    assert found is not None
+    assert found.weight == 50
+
+
 def test_what_leads_goes_before_what_it_leads_to() -> None:
     cluster = Pretence(())
     cluster.do(AppMesh().render(PLACE, HOME, {}))
