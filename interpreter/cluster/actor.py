@@ -20,6 +20,7 @@ from interpreter.cluster.arranging import Arranging
 from interpreter.cluster.diagnosing import Diagnosing
 from interpreter.cluster.errors import Forbidden
 from interpreter.cluster.libraries import guardrails
+from interpreter.cluster.moving import Moving
 from interpreter.cluster.owner import API_VERSIONS, CANARY, Owner
 from interpreter.cluster.parts import Parts
 from interpreter.cluster.policy import Policy, policy_of
@@ -56,6 +57,7 @@ class Actor:
         self._driver: Driver | None = None
         self._runtime: ClusterRuntime | None = None
         self._diagnosing: Diagnosing | None = None
+        self._moving: Moving | None = None
         self._reporting = Reporting(parts.api, parts.caches, parts.recorder, parts.clock)
 
     @property
@@ -113,7 +115,7 @@ class Actor:
         driver, diagnosing = self._driver, self._diagnosing
         if self._runtime is not None:
             self._runtime.leaving = True
-        self._driver = self._runtime = self._diagnosing = None
+        self._driver = self._runtime = self._diagnosing = self._moving = None
         if driver is not None:
             await driver.close()
         if diagnosing is not None:
@@ -196,6 +198,7 @@ class Actor:
         runs = Runs(parts.api, parts.caches, owner)
         applier = self._applier(owner, subject)
         arranging = Arranging(subject, runs, applier, parts.api)
+        moving = Moving(subject, await runs.placed(program), arranging, runs, applier, parts)
         diagnosing = Diagnosing(parts.api, subject, self._wake)
         state = recalled.state if recalled is not None else await self._first_state(owner, subject, arranging)
         runtime = ClusterRuntime(
@@ -210,7 +213,7 @@ class Actor:
             clock=parts.clock,
             state=state,
         )
-        self._runtime, self._diagnosing = runtime, diagnosing
+        self._runtime, self._diagnosing, self._moving = runtime, diagnosing, moving
         self._driver = Driver(program, runtime, state, boundary=parts.boundary, on_wake=self._wake)
         return self._driver
 
@@ -243,6 +246,8 @@ class Actor:
         if self._diagnosing is not None:
             self._diagnosing.begin()
         for _ in range(_MOST_PASSES):
+            if self._moving is not None and driver.state.phase in AT_REST and not owner.deleted:
+                await self._moving.go_on(owner, driver.state)
             before = driver.state.phase
             step, moved = await driver.pass_once()
             if driver.state.phase is Phase.PROMOTING and before is not Phase.PROMOTING:
@@ -288,7 +293,8 @@ class Actor:
         """The rollout is over for good: put back or leave in working order what there is, and let the object go."""
         parts = self._parts
         if subject is not None:
-            await Releasing(subject, owner, self._applier(owner, subject), parts).release()
+            formers = await self._moving.in_sight() if self._moving is not None else ()
+            await Releasing(subject, owner, self._applier(owner, subject), parts, formers).release()
         elif owner.status.get("phase"):
             await release_unread(owner, parts)
         await self._take_off_finalizers(owner)

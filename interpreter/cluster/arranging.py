@@ -68,6 +68,15 @@ class Arranging:
                 await self._applier.do(change)
             await self._scale(target, desired.canary_scale, 0.0)
 
+    async def serve(self, site: Site) -> None:
+        """See that there are Services to lead traffic to, as they are while the primary has it. Those that exist are
+        left as they are."""
+        target = self._subject.target
+        if target is not None and len(self._subject.objects(self._subject.service_refs)) < len(
+            self._subject.service_refs
+        ):
+            await self._services(target, site, Leads.PRIMARY)
+
     # --- what is asked about ------------------------------------------------------------------------------------
 
     def serves_primary(self) -> bool:

@@ -33,8 +33,12 @@ _MADE = (
 class Releasing:
     """The end of one owner's rollout."""
 
-    def __init__(self, subject: Subject, owner: Owner, applier: Applier, parts: Parts) -> None:
+    def __init__(
+        self, subject: Subject, owner: Owner, applier: Applier, parts: Parts, formers: tuple[Subject, ...] = ()
+    ) -> None:
+        """`formers` are those whose routes may still be there (`interpreter.cluster.moving`)."""
         self._subject = subject
+        self._formers = formers
         self._owner = owner
         self._applier = applier
         self._parts = parts
@@ -45,6 +49,8 @@ class Releasing:
             await self._put_back()
         else:
             await self._orphan(self._subject.refs())
+            for former in self._formers:
+                await self._orphan(former.provider.refs(former.site("")))
             self._say("Orphaned", "what was made for this rollout goes on serving, and is managed no more")
 
     async def _put_back(self) -> None:
@@ -56,9 +62,10 @@ class Releasing:
         for change in release_services(subject.program, label, value, target, existing):
             await self._applier.do(change)
         await self._orphan((subject.apex_ref,))
-        site = subject.site("")
-        for change in subject.provider.release(site, subject.objects(subject.provider.refs(site))):
-            await self._applier.do(change)
+        for routed in (*self._formers, subject):
+            site = routed.site("")
+            for change in routed.provider.release(site, routed.objects(routed.provider.refs(site))):
+                await self._applier.do(change)
         self._say("Released", "the target has its replicas, its Service and its routes back")
 
     async def _orphan(self, refs: tuple[Ref, ...]) -> None:

@@ -10,6 +10,8 @@ was never written (the process died in between) does not count, and is made anew
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from dsl import ir_json
@@ -28,6 +30,8 @@ from interpreter.workloads.kind import Snapshot
 KIND = "RolloutRun"
 KEPT = 10
 """How many runs are kept, the one under way included."""
+_PLACED = "traffic"
+"""Where a run's status says whose routes may be in the cluster, once that is another Program than its own."""
 
 
 class Recalled(NamedTuple):
@@ -57,12 +61,33 @@ class Runs:
         return None
 
     async def last_program(self) -> Program | None:
-        """The Program of the latest run, asked for where it is no longer kept in memory."""
+        """The Program that held last, asked for where it is no longer kept in memory."""
         for run in reversed(self._all()):
             whole = await self._api.get(ref_of(run))
             if whole is not None:
-                return ir_json.from_data(whole["spec"]["program"])
+                return (_placed(whole) or (ir_json.from_data(whole["spec"]["program"]),))[-1]
         return None
+
+    async def placed(self, program: Program) -> tuple[Program, ...]:
+        """The Programs whose routes may be in the cluster, the one that holds last; of a rollout that has no run yet,
+        none. Nothing is asked for where the latest run began with this `program`."""
+        run = self._latest()
+        if run is None:
+            return ()
+        if placed := _placed(run):
+            return placed
+        if run["spec"].get("digest") == ir_json.digest(program):
+            return (program,)
+        whole = run if "code" in (run["spec"].get("program") or {}) else await self._api.get(ref_of(run))
+        return () if whole is None else (ir_json.from_data(whole["spec"]["program"]),)
+
+    async def place(self, programs: Iterable[Program]) -> None:
+        """Keep these as the ones whose routes may be in the cluster. Raises `Conflict`."""
+        run = self._latest()
+        if run is not None:
+            text = json.dumps([ir_json.to_data(each) for each in programs], separators=(",", ":"))
+            written = {**run, "status": {**run["status"], _PLACED: text}}
+            self._caches.put(await self._api.replace(written, subresource="status"))
 
     async def write(self, state: State, program: Program, snapshot: Snapshot | None) -> None:
         """Keep the state: durable when it returns. Raises `Conflict` if somebody else has written meanwhile."""
@@ -72,7 +97,8 @@ class Runs:
         if run is None or not _fits(run, self.owner, state):
             run = await self._made(ref, number, state, program, snapshot, run)
         status = run_status(program, state, previous=run.get("status") or {})
-        written = {**run, "status": {**status, "state": state_json.encode(state)}}
+        kept = {key: text for key, text in (run.get("status") or {}).items() if key == _PLACED}
+        written = {**run, "status": {**status, **kept, "state": state_json.encode(state)}}
         self._caches.put(await self._api.replace(written, subresource="status"))
 
     async def snapshot(self, revision: str) -> Snapshot | None:
@@ -95,6 +121,10 @@ class Runs:
         return self._ref(state.run.number if state.run is not None else 0).name
 
     # --- one run ------------------------------------------------------------------------------------------------
+
+    def _latest(self) -> Manifest | None:
+        """The latest that has a state."""
+        return next((run for run in reversed(self._all()) if (run.get("status") or {}).get("state")), None)
 
     def _all(self) -> list[Manifest]:
         """Oldest first."""
@@ -165,6 +195,11 @@ class Runs:
             },
             "spec": spec,
         }
+
+
+def _placed(run: Manifest) -> tuple[Program, ...]:
+    text = (run.get("status") or {}).get(_PLACED)
+    return tuple(ir_json.from_data(each) for each in json.loads(text)) if text else ()
 
 
 def _fits(run: Manifest, owner: Owner, state: State) -> bool:

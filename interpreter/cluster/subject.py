@@ -8,6 +8,7 @@ Program's service.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 
 from dsl.ir import Program, WorkloadRef
 from interpreter.cluster.api import Api
@@ -39,6 +40,12 @@ class Subject:
         self._caches = caches
         self._seen: tuple[object, ...] = ()
         self._snapshot: Snapshot | None = None
+
+    def on(self, program: Program) -> Subject:
+        """The same workload as another policy has its traffic routed."""
+        other = copy(self)
+        other.program, other.provider = program, provider(program.traffic.provider)
+        return other
 
     # --- what there is ------------------------------------------------------------------------------------------
 

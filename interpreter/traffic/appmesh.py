@@ -29,7 +29,7 @@ from interpreter.traffic.appmesh_routes import (
     routes,
 )
 from interpreter.traffic.options import Options, duration_text
-from interpreter.traffic.ownership import is_ours, manifest, put, put_back
+from interpreter.traffic.ownership import is_ours, manifest, put, put_back_without
 from interpreter.traffic.provider import Site, TrafficError
 from interpreter.traffic.reading import note, trusted
 
@@ -96,15 +96,17 @@ def _put(
     live = existing.get(ref)
     kept: Mapping[str, Any] = {} if live is None or is_ours(live) else live.get("spec") or {}
     wanted = manifest(site, ref, {**spec, **{key: kept[key] for key in _CONTROLLERS if key in kept}})
-    if ref == _ref(site, _SERVICE, site.apex) and (said := _gateway(site)):
-        wanted["metadata"]["annotations"] = said
+    if said := _said(site, ref):
+        wanted["metadata"]["annotations"] = dict(said)
     if routing is not None:
         note(wanted, site.apex, routing)
     return put(site, wanted, existing, partial(_is_made, site, ref))
 
 
 def _without(site: Site, ref: Ref, existing: Objects) -> list[Change]:
-    return put_back(site, ref, existing, partial(_is_made, site, ref))
+    wanted = manifest(site, ref, {})
+    wanted["metadata"]["annotations"] = _said(site, ref)
+    return put_back_without(site, wanted, existing, partial(_is_made, site, ref))
 
 
 def _is_made(site: Site, ref: Ref, spec: Mapping[str, Any]) -> bool:
@@ -158,6 +160,11 @@ def _listener(site: Site) -> dict[str, Any]:
     target = site.program.service.target_port
     port = Options(site.program).port or (target if isinstance(target, int) else site.port)
     return {"portMapping": {"port": port, "protocol": protocol(site)}}
+
+
+def _said(site: Site, ref: Ref) -> dict[str, str]:
+    """The annotations that an object has beside its spec."""
+    return _gateway(site) if ref == _ref(site, _SERVICE, site.apex) else {}
 
 
 def _gateway(site: Site) -> dict[str, str]:

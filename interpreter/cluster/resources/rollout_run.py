@@ -98,6 +98,9 @@ class RolloutRunStatus(Model):
     state: str | None = None
     """What the interpreter goes on from, as JSON (`interpreter.state_json`). It is for nobody else. It is a text so
     that what is read is, to the byte, what was written."""
+    traffic: str | None = None
+    """Policies whose routes may be in the cluster, as JSON, the one that holds last: there since `traffic` was edited
+    after the run. It is for nobody else."""
 
 
 class RolloutRun(Model):
