@@ -23,7 +23,7 @@ def canary_share(split: Manifest) -> int:
     ("provider", "version"), [("osm", "v1alpha2"), ("linkerd", "v1alpha1"), ("smi:v1alpha1", "v1alpha1")]
 )
 async def test_steps_that_are_listed(cluster: ControlPlane, around: Town, provider: str, version: str) -> None:
-    metrics = {"analysis__metrics": []} if provider.startswith("smi") else {}
+    metrics: dict[str, list[object]] = {"analysis__metrics": []} if provider.startswith("smi") else {}
     async with stage(cluster, around) as at_work:
         await at_work.life.apply(podinfo())
         await at_work.canary(STEPS, provider=provider, **metrics)
