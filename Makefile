@@ -53,6 +53,10 @@ controlplane: $(READY) ## find the Kubernetes control plane that tests run again
 skipper: $(READY) ## find the Skipper that tests run against, or build it
 	@$(BIN)/python -m tests.skipper.fetch
 
+.PHONY: traefik
+traefik: $(READY) ## find the Traefik that tests run against, or build it (six minutes, once; without it they are left out)
+	@$(BIN)/python -m tests.traefik.fetch
+
 .PHONY: servers
 servers: $(READY) ## find the servers that tests run against, or fetch and build them (two minutes, once)
 	@$(BIN)/python -m tests.servers.fetch

@@ -26,6 +26,8 @@ QUERY = 'route to canary when query "user" {}; hold 5 checks; promote'
         ("RW402", "istio", "shift to 0.5% for 5m; promote", []),
         ("RW403", "linkerd", "mirror 20% for 5m; mirror off; promote", ["mirror 20% for 5m"]),
         ("RW403", "contour", "mirror 20% for 5m; mirror off; promote", []),
+        ("RW403", "contour", "mirror 0.5% for 5m; mirror off; promote", ["mirror 0.5% for 5m"]),
+        ("RW403", "istio", "mirror 0.5% for 5m; mirror off; promote", []),
         ("RW405", "smi", HEADER.format('== "a"'), ['header "x-user" == "a"']),
         ("RW405", "smi { api v1alpha4 }", HEADER.format('== "a"'), []),
         ("RW405", "smi { api v1alpha2 }", HEADER.format('== "a"'), ['header "x-user" == "a"']),
@@ -39,7 +41,8 @@ QUERY = 'route to canary when query "user" {}; hold 5 checks; promote'
         ("RW406", NGINX, 'route to canary when cookie "c" == "always"; hold 5 checks; promote', []),
         ("RW408", "linkerd", 'sticky "s" for 1h; shift to 10% for 5m; promote', []),
         ("RW408", "linkerd { api smi }", 'sticky "s" for 1h; shift to 10% for 5m; promote', ['sticky "s" for 1h']),
-        ("RW408", "traefik", 'sticky "s" for 1h; shift to 10% for 5m; promote', []),
+        ("RW408", "traefik", 'sticky "s" for 1h; shift to 10% for 5m; promote', ['sticky "s" for 1h']),
+        ("RW408", "traefik { route shop }", 'sticky "s" for 1h; shift to 10% for 5m; promote', []),
     ],
 )
 def test_what_a_provider_cannot_do(lint: Any, code: str, traffic: str, steps: str, words: list[str]) -> None:

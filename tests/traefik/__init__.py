@@ -1,0 +1,1 @@
+"""A real Traefik for the tests."""
