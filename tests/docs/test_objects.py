@@ -18,7 +18,7 @@ from interpreter.objects import Manifest, Ref
 from tests.controlplane.cluster import ControlPlane
 from tests.docs.manifests import Object, objects
 
-FOREIGN = frozenset({"argoproj.io/v1alpha1"})
+FOREIGN = frozenset({"argoproj.io/v1alpha1", "gateway.solo.io/v1"})
 """Of tools whose definitions are not at hand."""
 
 DEFINED_IN: Mapping[str, str] = {
