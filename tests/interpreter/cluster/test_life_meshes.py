@@ -45,3 +45,21 @@ async def test_linkerds_own_route(control_plane: ControlPlane, kubeconfig: str, 
         await at_work.phase("Succeeded")
         await at_work.delete("Rollout", "web")
         await at_work.gone("Rollout", "web")
+
+
+async def test_the_split_goes_when_the_policy_moves_to_a_route(
+    control_plane: ControlPlane, kubeconfig: str, namespace: str
+) -> None:
+    control_plane.install_crds("linkerd", "smi/linkerd-smi_trafficsplits.yaml")
+    async with life(kubeconfig, namespace) as at_work:
+        await at_work.deployment()
+        await at_work.rollout(POLICY.replace("TRAFFIC", "linkerd { api smi }"))
+        await at_work.phase("Initialized")
+        await at_work.get("TrafficSplit", "web")
+        await at_work.rollout(POLICY.replace("TRAFFIC", "linkerd"))
+
+        async def moved() -> bool:
+            return await at_work.find("HTTPRoute", "web", "policy.linkerd.io/v1beta3") is not None
+
+        await at_work.so(moved, "there is a route")
+        await at_work.gone("TrafficSplit", "web")
