@@ -38,7 +38,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     with running(binaries, folder) as layout:
         made = ControlPlane(layout.kubeconfig, folder, str(binaries), binaries=binaries, audit_log=layout.audit_log)
         made.install_crds("rollway", "flagger", "istio", "gateway-api", "keda", "smi/linkerd-smi_trafficsplits.yaml")
-        made.install_crds("apisix", "kuma", "gloo", "appmesh")
+        made.install_crds("apisix", "kuma", "gloo", "appmesh", "contour", "traefik")
         for name in NAMESPACES:
             made.api.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
         yield made

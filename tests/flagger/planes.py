@@ -58,7 +58,11 @@ def _series(namespace: str, counts: Mapping[str, float]) -> Iterator[str]:
     yield from _counted("envoy_cluster_upstream_rq", labels, "envoy_response_code", counts)
     yield from _timed("envoy_cluster_upstream_rq_time", labels, _MILLISECONDS, every)
     of_pods = {"kubernetes_namespace": namespace, "kubernetes_pod_name": "podinfo-5f7b9c6d4f-x2k4q"}
-    for labels in ({"envoy_cluster_name": f"{namespace}-podinfo-canaryupstream-80_{namespace}"}, of_pods):
+    labels = {"service": f"{namespace}-podinfo-canary-80@kubernetescrd"}
+    yield from _counted("traefik_service_requests_total", labels, "code", counts)
+    yield from _timed("traefik_service_request_duration_seconds", labels, _SECONDS, every)
+    clusters = f"{namespace}-podinfo-canaryupstream-80_{namespace}", f"{namespace}_podinfo-canary_80"
+    for labels in (*({"envoy_cluster_name": name} for name in clusters), of_pods):
         yield from _counted("envoy_cluster_upstream_rq", labels, "envoy_response_code", counts)
         yield from _timed("envoy_cluster_upstream_rq_time", labels, _MILLISECONDS, every)
     for ingress, service in INGRESSES.items():

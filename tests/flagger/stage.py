@@ -35,6 +35,7 @@ _CLEARED = (
     "split.smi-spec.io/v1alpha2 TrafficSplit", "apisix.apache.org/v2 ApisixRoute",
     "gateway.solo.io/v1 RouteTable", "gloo.solo.io/v1 Upstream", "appmesh.k8s.aws/v1beta2 VirtualService",
     "appmesh.k8s.aws/v1beta2 VirtualRouter", "appmesh.k8s.aws/v1beta2 VirtualNode",
+    "projectcontour.io/v1 HTTPProxy", "traefik.io/v1alpha1 TraefikService", "traefik.io/v1alpha1 IngressRoute",
     "flagger.app/v1beta1 AlertProvider", "flagger.app/v1beta1 MetricTemplate", "v1 Secret", "v1 ConfigMap", "v1 Pod",
     "events.k8s.io/v1 Event",
 )  # fmt: skip

@@ -63,9 +63,9 @@ async def test_what_the_definition_lets_through_is_told_in_an_event(
     await at_work.phase("Initialized")
 
 
-async def test_a_data_plane_that_cannot_be_had_yet_is_named(at_work: Stage) -> None:
+async def test_a_data_plane_that_is_not_installed_is_named(at_work: Stage) -> None:
     await at_work.life.apply(podinfo())
-    await at_work.apply(CONTOUR)
+    await at_work.canary(WEIGHTS, provider="smi:v1alpha3")
     told = await at_work.life.so(lambda: at_work.said("Stuck"), "it is told")
-    assert "contour" in told[0]
+    assert "install a mesh that serves SMI" in told[0]
     assert await at_work.life.replicas("podinfo") == 2

@@ -33,6 +33,8 @@ KNOWN = {
     "VirtualService": "networking.istio.io/v1",
     "ApisixRoute": "apisix.apache.org/v2",
     "RouteTable": "gateway.solo.io/v1",
+    "HTTPProxy": "projectcontour.io/v1",
+    "TraefikService": "traefik.io/v1alpha1",
     "Upstream": "gloo.solo.io/v1",
     "VirtualRouter": "appmesh.k8s.aws/v1beta2",
     "DestinationRule": "networking.istio.io/v1",
