@@ -15,7 +15,6 @@ KINDS = ("Canary", "MetricTemplate", "AlertProvider")
 MAIN = [one for kind in KINDS for one in samples(kind, "main")]
 REFUSED = [one for kind in KINDS for one in samples(kind, "refused", "negative")]
 NAMED = re.compile(r'spec(\.\w+)+: |"spec" must validate one and only one schema')
-CONTOUR = "e2e/contour/test-canary--03-canary-podinfo.yaml"
 
 
 async def test_all_of_flaggers_samples_are_taken(at_work: Stage) -> None:
