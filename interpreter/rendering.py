@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from dsl.capabilities import without_baseline
 from dsl.ir import Program
 from interpreter.cluster.names import MANAGED_BY, MANAGER, ROLLOUT
 from interpreter.cluster.stripping import digests_only
@@ -18,13 +19,14 @@ from interpreter.state import Routing
 from interpreter.traffic.provider import Site, TrafficError, TrafficProvider
 from interpreter.traffic.registry import provider
 from interpreter.workloads import configs, scalers
+from interpreter.workloads.baseline import baseline
 from interpreter.workloads.configs import ConfigRef
 from interpreter.workloads.kind import Snapshot, WorkloadError, WorkloadKind
-from interpreter.workloads.metadata import PRIMARY
+from interpreter.workloads.metadata import BASELINE, PRIMARY
 from interpreter.workloads.ports import service_port
 from interpreter.workloads.registry import BUILT_IN, kind_of, ref_of_workload
 from interpreter.workloads.revision import revision_of
-from interpreter.workloads.services import Leads, discovered_ports, service_names, services
+from interpreter.workloads.services import Leads, baseline_services, discovered_ports, service_names, services
 
 SERVICES_ALONE = "kubernetes"
 """The provider that has nothing but the Services to route with."""
@@ -46,11 +48,19 @@ class CannotRender(Exception):
         self.lacking = lacking
 
 
-def render(program: Program, routing: Routing, given: Objects, session: str = "") -> Rendered:
+def render(
+    program: Program, routing: Routing, given: Objects, session: str = "", *, baseline: bool = False
+) -> Rendered:
     """What would be done while this routing is to hold. `given` are the objects that exist; the target may be missing,
-    and what is made of it is then left out. `session` is the value of the sticky cookie. Raises `CannotRender`."""
+    and what is made of it is then left out. `session` is the value of the sticky cookie, `baseline` whether a baseline
+    has its part. Raises `CannotRender`."""
+    if baseline and not program.baseline:
+        raise CannotRender(f"`{program.name}` has no `baseline` in its policy, so there is none to show")
+    why = without_baseline(program.traffic.provider, program.target.kind) if baseline else ""
+    if why:
+        raise CannotRender(why)
     try:
-        return _Rendering(program, given, session).all(routing)
+        return _Rendering(program, given, session, baseline=baseline).all(routing)
     except WorkloadError as error:
         raise CannotRender(str(error)) from error
 
@@ -67,8 +77,9 @@ def wanted(program: Program, given: Objects) -> tuple[Ref, ...]:
 class _Rendering:
     """One rendering, while it is being put together."""
 
-    def __init__(self, program: Program, given: Objects, session: str) -> None:
+    def __init__(self, program: Program, given: Objects, session: str, *, baseline: bool = False) -> None:
         self.program = program
+        self.baseline = baseline
         self.given = given
         self.kind: WorkloadKind = kind_of(program.target, _definition(program, given))
         self.target_ref = ref_of_workload(program.target, program.namespace)
@@ -81,10 +92,12 @@ class _Rendering:
         done: dict[Ref, Change] = {}
         for change in (*self._services(routing), *self._primary(), *self._scaler()):
             done[_ref(change)] = change
+        for change in self._baseline(done):
+            done[_ref(change)] = change
         for change in self._routes(routing, done):
             done[_ref(change)] = change
-        if self.program.baseline:
-            self.notes.append("the baseline is made for each run, beside the canary, and is not shown")
+        if self.program.baseline and not self.baseline:
+            self.notes.append("the baseline is made for each run, beside the canary; `--baseline` shows it")
         return Rendered(tuple(map(self._labelled, done.values())), tuple(self.notes))
 
     def reads(self) -> Iterator[Ref]:
@@ -125,6 +138,26 @@ class _Rendering:
         existing = self.given.get(self.target_ref._replace(name=self.target_ref.name + PRIMARY))
         made = self.kind.primary(self.program, self.target, snapshot, self._replicas(existing), existing)
         yield Apply(made)
+
+    def _baseline(self, done: dict[Ref, Change]) -> Iterator[Change]:
+        """A copy of the primary as it is, if there is one to be seen, and its Services, without what owns them."""
+        if not self.baseline:
+            return
+        primary_ref = self.target_ref._replace(name=self.target_ref.name + PRIMARY)
+        primary = self.given.get(primary_ref) or (_manifest(done[primary_ref]) if primary_ref in done else None)
+        label = (self.site.label, self.site.workload)
+        target = self.target or _stand_in(self.target_ref, *label)
+        workload: Manifest = {**target, "metadata": {**target["metadata"], "uid": ""}}
+        if self.target is None or primary is None:
+            self.notes.append("the baseline's workload is left out with the primary")
+        else:
+            replicas = max(1, self.kind.replicas(self.target))
+            self.notes.append(f"the baseline has as many pods as the canary; {replicas} is the target's number now")
+            yield Apply(baseline(self.target, primary, label, replicas=replicas, run=0))
+        for change in baseline_services(self.program, *label, target, self.given, workload):
+            manifest = _manifest(change)
+            metadata = {key: value for key, value in manifest["metadata"].items() if key != "ownerReferences"}
+            yield Apply({**manifest, "metadata": metadata})
 
     def _replicas(self, existing: Manifest | None) -> int | None:
         if existing is None:
@@ -193,6 +226,7 @@ class _Rendering:
             session=session,
             label=label,
             workload=value,
+            baseline=f"{apex}{BASELINE}" if self.baseline else "",
         )
 
     def _labelled(self, change: Change) -> Change:

@@ -29,13 +29,23 @@ def command(
         str | None, Option("--weight", "The canary's share of requests; in a cluster what it has, else 0%.", "PERCENT")
     ] = None,
     mirror: Annotated[str | None, Option("--mirror", "The share that it gets a copy of.", "PERCENT")] = None,
-    match: Annotated[bool, Option("--match", "With the policy's matches on headers, cookies or queries.")] = False,
+    match: Annotated[
+        list[str] | None,
+        Option(
+            "--match",
+            "With requests to the canary that fit: HEADER=VALUE, a condition in the language's words, or `policy`. "
+            "May be repeated.",
+            "TEST",
+        ),
+    ] = None,
     sticky: Annotated[bool, Option("--sticky", "With the policy's sticky cookie.")] = False,
+    baseline: Annotated[bool, Option("--baseline", "With the baseline, as while the canary is judged.")] = False,
     target: Annotated[
         str | None, Option("--target", "The target's manifest: its primary is printed too.", "FILE")
     ] = None,
     existing: Annotated[
-        list[str] | None, Option("--existing", "Objects that exist, such as your Ingress; may be repeated.", "FILE")
+        list[str] | None,
+        Option("--existing", "Objects that exist, such as your Ingress; may be repeated.", "FILE", "-f"),
     ] = None,
     provider: Annotated[str | None, Option("--provider", "Another traffic provider than the policy's.", "NAME")] = None,
     rollout: Annotated[str | None, Option("--rollout", "Which of several rollouts.", "NAME")] = None,
@@ -54,7 +64,8 @@ def command(
     Examples:
       rollway render checkout.rollout --weight 20%
       rollway render checkout.rollout --target deployment.yaml --weight 20% --mirror 10%
-      rollway render shop.rollout --provider nginx --existing ingress.yaml
+      rollway render shop.rollout --provider nginx -f ingress.yaml --match x-user=beta
+      rollway render shop.rollout --match 'cookie "canary" == "always"' --weight 5%
       rollway render checkout -n shop | kubectl diff -f -
 
     Exit codes: 0 fine, 1 it cannot be rendered so, or the policy has errors, 2 wrong usage, unreadable input, or no
@@ -73,7 +84,8 @@ def command(
         raise Stop(f"there is no file `{what}`; of a rollout in the cluster the objects that exist are read there")
     else:
         gathered = _from_cluster(Where(kubeconfig, context, namespace), what, provider)
-    return _print(gathered, _routing(gathered, *shares, match=match, sticky=sticky), must_have_target=bool(target))
+    routing = _routing(gathered, *shares, match=match or [], sticky=sticky)
+    return _print(gathered, routing, must_have_target=bool(target), baseline=baseline)
 
 
 def _is_file(what: str) -> bool:
@@ -105,28 +117,32 @@ def _percent(text: str | None, option: str) -> float | None:
     return value
 
 
-def _routing(gathered: "Gathered", weight: float | None, mirror: float, *, match: bool, sticky: bool) -> "Routing":
+def _routing(gathered: "Gathered", weight: float | None, mirror: float, *, match: list[str], sticky: bool) -> "Routing":
     from interpreter.state import Routing
+    from rollway.asking import asked_for
 
     program = gathered.program
     routes = [op for op in program.code if op.op == "route"]
-    matches = next((op.matches for op in routes if op.matches), ()) if match else ()
+    own = next((op.matches for op in routes if op.matches), ()) or ()
     cookie = next((op.sticky for op in routes if op.sticky is not None), None) if sticky else None
-    if match and not matches:
-        raise Stop(f"no step of `{program.name}` matches requests, so `--match` has nothing to take")
+    if "policy" in match and not own:
+        raise Stop(f"no step of `{program.name}` matches requests, so `--match policy` has nothing to take")
+    tests = [text for text in match if text != "policy"]
+    matches = (*(own if len(tests) < len(match) else ()), *asked_for(program, tests, mirror))
     if sticky and cookie is None:
         raise Stop(f"no step of `{program.name}` is sticky, so `--sticky` has nothing to take")
     return Routing(gathered.weight if weight is None else weight, mirror, matches, cookie)
 
 
-def _print(gathered: "Gathered", routing: "Routing", *, must_have_target: bool) -> int:
+def _print(gathered: "Gathered", routing: "Routing", *, must_have_target: bool, baseline: bool) -> int:
     from interpreter.rendering import CannotRender, render
 
     program, given = gathered.program, gathered.given
     if must_have_target:
         _check_target(program, given)
     try:
-        rendered = render(program, routing, given, session="SESSION" if routing.sticky else "")
+        session = "SESSION" if routing.sticky else ""
+        rendered = render(program, routing, given, session=session, baseline=baseline)
     except CannotRender as error:
         lacking = _listed(error.lacking)
         raise Stop(

@@ -83,8 +83,34 @@ def test_a_mirror_and_the_policys_own_matches(shell: Shell) -> None:
     policy = shell.file("p.rollout", MATCHING)
     _, found, _ = shell.render(policy, "--mirror", "10%")
     assert of_kind(found, "VirtualService")["spec"]["http"][0]["mirrorPercentage"] == {"value": 10}
-    _, found, _ = shell.render(policy, "--match")
+    _, found, _ = shell.render(policy, "--match", "policy")
     assert "x-user" in str(of_kind(found, "VirtualService")["spec"]["http"][0]["match"])
+
+
+def test_matches_as_they_are_typed(shell: Shell) -> None:
+    policy = shell.file("p.rollout", POLICY)
+    line = ("--weight", "5%", "--match", 'x-user=be"ta', "--match", 'cookie "canary" == "always" and query "q" exists')
+    code, found, _ = shell.render(policy, *line)
+    assert code == ExitCode.FINE
+    said = [rule.get("match") for rule in of_kind(found, "VirtualService")["spec"]["http"]]
+    assert said[0][0]["headers"] == {"x-user": {"exact": 'be"ta'}}
+    assert "canary=always" in str(said[0][1]["headers"])
+    assert "q" in said[0][1]["queryParams"]
+
+
+def test_the_baseline_is_shown_if_it_is_asked_for(shell: Shell) -> None:
+    policy = shell.file("p.rollout", POLICY.replace("traffic istio", "traffic istio\n  baseline"))
+    code, found, said = shell.render(policy, "--weight", "10%")
+    assert code == ExitCode.FINE, said
+    assert "`--baseline` shows it" in said
+    assert "checkout-baseline" not in str(found)
+    target = shell.file("d.yaml", DEPLOYMENT)
+    code, found, said = shell.render(policy, "--weight", "10%", "--baseline", "--target", target)
+    assert code == ExitCode.FINE, said
+    assert weights(found) == [80, 10, 10]
+    kinds = {one["kind"] for one in found if one["metadata"]["name"] == "checkout-baseline"}
+    assert kinds >= {"Deployment", "Service"}
+    assert "ownerReferences" not in str(found)
 
 
 def test_another_provider(shell: Shell) -> None:
@@ -118,7 +144,11 @@ def test_one_of_several_rollouts(shell: Shell) -> None:
     [
         (("p.rollout", "--weight", "120%"), 2, "`--weight` is a share such as `20%`, from 0% to 100%, not `120%`"),
         (("p.rollout", "--mirror", "some"), 2, "`--mirror` is a share such as `20%`"),
-        (("p.rollout", "--match"), 2, "no step of `checkout` matches requests, so `--match` has nothing to take"),
+        (("p.rollout", "--match", "policy"), 2, "no step of `checkout` matches requests, so `--match policy` has noth"),
+        (("p.rollout", "--match", "beta"), 2, "`--match beta` is no condition ("),
+        (("p.rollout", "--match", "x=1", "--provider", "smi"), 1, "`smi` cannot "),
+        (("p.rollout", "--mirror", "5%", "--provider", "nginx"), 1, "`nginx` cannot "),
+        (("p.rollout", "--baseline"), 1, "`checkout` has no `baseline` in its policy, so there is none to show"),
         (("p.rollout", "--sticky"), 2, "no step of `checkout` is sticky, so `--sticky` has nothing to take"),
         (("p.rollout", "--rollout", "pay"), 2, "there is no rollout `pay` in `p.rollout`; there is `checkout`"),
         (("p.rollout", "--target", "s.yaml"), 2, "`--target` holds ConfigMap `shop/settings`, and the policy's target"),
