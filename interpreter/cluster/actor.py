@@ -88,6 +88,8 @@ class Actor:
             return None
         if not owner.deleted:
             owner = await self._hold(owner, driver.program)
+        elif self._moving is not None and (before := self._moving.before) is not None:
+            driver = await self._back_on(before, owner, driver.state)
         self._runtime.owner = owner
         try:
             step = await self._go_on(owner, driver, policy)
@@ -171,7 +173,7 @@ class Actor:
             program = await self._program(runs, recalled, policy)
             return None if program is None else await self._begin(owner, program, recalled)
         program = policy.program
-        if program is None or program == driver.program or under_way(driver.state):
+        if owner.deleted or program is None or program == driver.program or under_way(driver.state):
             return driver
         if program.target != driver.program.target:
             raise Stuck(
@@ -181,6 +183,14 @@ class Actor:
         state = driver.state
         await self.close()
         return await self._begin(owner, program, Recalled(state, None))
+
+    async def _back_on(self, program: Program, owner: Owner, state: State) -> Driver:
+        """A driver with the Program that was to be moved from; what was made for another is released with the rest."""
+        await self.close()
+        driver = await self._begin(owner, program, Recalled(state, None))
+        if self._moving is not None:
+            self._moving.only_release()
+        return driver
 
     async def _program(self, runs: Runs, recalled: Recalled | None, policy: Policy) -> Program | None:
         if recalled is not None and under_way(recalled.state):

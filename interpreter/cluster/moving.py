@@ -5,7 +5,8 @@ move is over. What the new provider needs is made first and must be read to hold
 for the old one (`interpreter.traffic.moving`). If it cannot be made, the old routes stay, and go on serving.
 
 Whose routes may be in the cluster is kept with the latest run, and written before the first change and after the last
-one: whoever takes over in between, or finds yet another policy by then, knows what is still to be released.
+one: whoever takes over in between, or finds yet another policy by then, knows what is still to be released. A rollout
+that is deleted in between is not moved any more: it ends as it was, and both are released.
 """
 
 from __future__ import annotations
@@ -41,10 +42,20 @@ class Moving:
     ) -> None:
         self._subject = subject
         self._formers = tuple(one for one in placed if _way(one) != _way(subject.program))
+        self._over = False
         self._arranging = arranging
         self._runs = runs
         self._applier = applier
         self._parts = parts
+
+    def only_release(self) -> None:
+        """Move nothing any more: what the others left is released with the rest."""
+        self._over = True
+
+    @property
+    def before(self) -> Program | None:
+        """The Program that is being moved from, while the move is not over."""
+        return self._formers[-1] if self._formers and not self._over else None
 
     async def in_sight(self) -> tuple[Subject, ...]:
         """Those who may have left routes that can be seen from here: of a kind that is not served, nothing is left."""
