@@ -118,7 +118,16 @@ def test_without_flagger_nothing_is_overwritten() -> None:
 
 def test_secrets_are_never_deleted() -> None:
     for rule in rules(ROUTES, flagger=True):
-        assert "delete" not in rule.verbs or not {"secrets", "configmaps", "services", "daemonsets"} & {*rule.resources}
+        assert "delete" not in rule.verbs or not {"secrets", "configmaps", "daemonsets"} & {*rule.resources}
+
+
+def test_services_are_deleted_where_one_is_a_route_alone() -> None:
+    deleting = [
+        provider
+        for provider in ROUTES
+        if any("delete" in rule.verbs and "services" in rule.resources for rule in rules([provider], flagger=True))
+    ]
+    assert deleting == ["haproxy"]
 
 
 def test_workloads_are_deleted_for_baselines_alone() -> None:
