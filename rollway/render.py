@@ -35,7 +35,7 @@ def command(
             "--match",
             "With requests to the canary that fit: HEADER=VALUE, a condition in the language's words, or `policy`. "
             "May be repeated.",
-            "TEST",
+            "CONDITION",
         ),
     ] = None,
     sticky: Annotated[bool, Option("--sticky", "With the policy's sticky cookie.")] = False,
