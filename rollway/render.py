@@ -33,7 +33,7 @@ def command(
         list[str] | None,
         Option(
             "--match",
-            "With requests to the canary that fit: HEADER=VALUE, a condition in the language's words, or `policy`. "
+            "With requests to the canary that fit: `x-user=beta`, a condition as in the language, or `policy`. "
             "May be repeated.",
             "CONDITION",
         ),
