@@ -333,7 +333,7 @@ PROVIDERS: Mapping[str, Capability] = {
         baseline=True,
         required=("ingress",),
         options=("annotation_prefix",),
-        note="a client stays with whichever arm answered it, by a cookie that the load balancer names, for 7 days at most",
+        note="a client stays with whichever arm answered it, by a cookie that the load balancer names, 7 days at most",
     ),
     "haproxy": Capability(
         "HAProxy Kubernetes Ingress Controller",

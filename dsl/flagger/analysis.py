@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,9 @@ from dsl.flagger.reading import go_duration
 KUBERNETES_ITERATIONS = 10
 _LEAST_INTERVAL_MS = 10_000
 _MINUTE_MS = 60_000
+COOKIE_NAME = r"[A-Za-z0-9_.-]+"
+"""What the language takes; Flagger takes anything, and a browser would throw most of it away."""
+
 _STEPS = ("iterations", "stepWeight", "stepWeights")
 
 
@@ -196,6 +200,10 @@ class _Reader:
     def _affinity(self) -> Affinity | None:
         raw, path = self.raw.get("sessionAffinity"), "spec.analysis.sessionAffinity"
         if raw is None:
+            return None
+        if re.fullmatch(COOKIE_NAME, raw["cookieName"]) is None:
+            bounds = "is made of other signs than letters, digits, `-`, `_` and `.`"
+            self.problems.error(f"{path}.cookieName", bounds, "leave out all other signs")
             return None
         if raw["cookieName"] == raw.get("primaryCookieName"):
             self.problems.error(f"{path}.primaryCookieName", "is the same as `cookieName`", "give it another name")

@@ -49,9 +49,7 @@ ROUTES: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "haproxy": (("networking.k8s.io", ("ingresses",)), (CORE, ("services",))),
     "nginx": (("networking.k8s.io", ("ingresses",)),),
     "skipper": (("networking.k8s.io", ("ingresses",)),),
-    "traefik": tuple(
-        (group, ("ingressroutes", "traefikservices")) for group in ("traefik.io", "traefik.containo.us")
-    ),
+    "traefik": tuple((group, ("ingressroutes", "traefikservices")) for group in ("traefik.io", "traefik.containo.us")),
     "linkerd": (("policy.linkerd.io", ("httproutes",)), ("gateway.networking.k8s.io", ("httproutes",)), _SPLITS),
     "smi": (_SPLITS, ("specs.smi-spec.io", ("httproutegroups",))),
     "osm": (_SPLITS,),

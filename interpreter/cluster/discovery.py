@@ -28,7 +28,7 @@ INSTALL: Mapping[str, str] = {
     "apisix.apache.org": "install the APISIX Ingress controller, or choose another traffic provider",
     "kuma.io": 'install Kuma, write `api "TrafficRoute"` for an old one, or choose another traffic provider',
     "keda.sh": "install KEDA, or name another scaler",
-    "policy.linkerd.io": "install Linkerd, name another form of its routes by `api`, or choose another traffic provider",
+    "policy.linkerd.io": "install Linkerd, name another form of routes by `api`, or choose another traffic provider",
     "split.smi-spec.io": "install a mesh that serves this version of SMI, name one that is served by `api`, or choose "
     "another traffic provider",
     "specs.smi-spec.io": "install a mesh that serves SMI's HTTPRouteGroups, or do without `api`",

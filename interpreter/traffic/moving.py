@@ -55,8 +55,8 @@ def move(formers: Iterable[Plane], new: Plane, routing: Routing, existing: Objec
         ref = _ref(change)
         made.add(_called(ref))
         first += _from_live(change, existing.get(ref), after.get(ref))
-    left = [ref for ref in released if _called(ref) not in made]
-    return Move(tuple(first), tuple(each for ref in left for each in _last(ref, existing, after)))
+    last = [ref for ref in released if _called(ref) not in made]
+    return Move(tuple(first), tuple(each for ref in last for each in _last(ref, existing, after)))
 
 
 def _left_alone(plane: Plane, routing: Routing, existing: Objects) -> set[Ref]:

@@ -25,6 +25,8 @@ DEFINED_IN: Mapping[str, str] = {
     "rollway.dev": "rollway",
     "flagger.app": "flagger",
     "gateway.networking.k8s.io": "gateway-api",
+    "projectcontour.io": "contour",
+    "traefik.io": "traefik",
 }
 """Which definitions an API server needs for a group that is not built in."""
 

@@ -70,9 +70,7 @@ def test_a_regression_mounts_holds_the_raise_and_fails() -> None:
     assert [judgement.holds_raise for judgement in judgements] == [False] * 2 + [True] * 6
     assert shown(judgements[0]) == "1.78 of 100"
     assert shown(judgements[5]) == "186 of 100"
-    assert judgements[5].results[0].detail == (
-        "canary 36 of 1800 (2%, 1.13% to 3.16%), primary 342 of 34200 (1%)"
-    )
+    assert judgements[5].results[0].detail == ("canary 36 of 1800 (2%, 1.13% to 3.16%), primary 342 of 34200 (1%)")
 
 
 def test_a_healthy_rollout_goes_on() -> None:

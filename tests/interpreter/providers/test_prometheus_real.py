@@ -180,7 +180,7 @@ async def test_a_scraped_series_is_one_number_and_several_are_an_error(
     url = real_prometheus.url
     assert await answer(url, number('last_over_time(depth{queue="mail"}[1m])')) == state.Value(7.0)
     assert await answer(url, number("sum(last_over_time(depth[1m]))")) == state.Value(11.0)
-    several = "it: the query gives 2 series, and one is needed: sum over them (bad_query)"
+    several = "it: prometheus: the query gives 2 series, and one is needed: sum over them (bad_query)"
     assert await answer(url, number("last_over_time(depth[1m])")) == state.ErrorAnswer(several)
 
 
@@ -188,7 +188,7 @@ async def test_silence_and_nonsense_are_no_numbers(real_prometheus: RealPromethe
     for text, expected in (
         ("no_such_series", state.NoDataAnswer("it: the query has no result")),
         ("vector(0) / vector(0)", state.NoDataAnswer("it: the query comes to NaN, which is what 0/0 is")),
-        ("vector(1) / vector(0)", state.ErrorAnswer("it: the query comes to +Inf (bad_query)")),
+        ("vector(1) / vector(0)", state.ErrorAnswer("it: prometheus: the query comes to +Inf (bad_query)")),
     ):
         assert await answer(real_prometheus.url, number(text)) == expected
 

@@ -16,7 +16,7 @@ from dsl.ir import Program, Service, Traffic, WorkloadRef
 from interpreter.objects import Manifest
 from interpreter.traffic.provider import Site, TrafficProvider
 from interpreter.traffic.registry import provider
-from tests.interpreter.traffic import rigs_apisix, rigs_appmesh, rigs_contour, rigs_gloo, rigs_kuma
+from tests.interpreter.traffic import rigs_apisix, rigs_appmesh, rigs_gloo, rigs_kuma
 
 FEW = ("start", "weight-12.5", "everything", "rollback", "weight-100", "rollback-of-weights")
 """The situations that a rig which is a variant has golden manifests for."""
@@ -255,9 +255,7 @@ def _nginx(namespace: str) -> Rig:
 def _nginx_default_backend(namespace: str) -> Rig:
     """No rules, a class in the old way, and annotations under another prefix."""
     spec = {"defaultBackend": {"service": {"name": "podinfo", "port": {"name": "http"}}}}
-    users = ingress(
-        namespace, spec, {"kubernetes.io/ingress.class": "inner", "inner.example.com/load-balance": "ewma"}
-    )
+    users = ingress(namespace, spec, {"kubernetes.io/ingress.class": "inner", "inner.example.com/load-balance": "ewma"})
     place = site(namespace, "nginx", {"ingress": "shop", "annotation_prefix": "inner.example.com"})
     return Rig(place, PROVIDERS["nginx"], (users,), goldens=FEW, edits=False)
 
@@ -445,11 +443,10 @@ def _baselined(make: Callable[[str], Rig]) -> Callable[[str], Rig]:
 
 
 from tests.interpreter.traffic.rigs_alb import ALB_RIGS  # noqa: E402 - likewise
+from tests.interpreter.traffic.rigs_contour import CONTOUR_RIGS  # noqa: E402 - likewise
 from tests.interpreter.traffic.rigs_haproxy import HAPROXY_RIGS  # noqa: E402 - likewise
 from tests.interpreter.traffic.rigs_linkerd import LINKERD_RIGS  # noqa: E402 - likewise
 from tests.interpreter.traffic.rigs_smi import SMI_RIGS  # noqa: E402 - they are made of what stands above
-
-from tests.interpreter.traffic.rigs_contour import CONTOUR_RIGS  # noqa: E402 - likewise
 from tests.interpreter.traffic.rigs_traefik import TRAEFIK_RIGS  # noqa: E402 - likewise
 
 RIGS: Mapping[str, Callable[[str], Rig]] = {
