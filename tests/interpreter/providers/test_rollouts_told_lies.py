@@ -40,7 +40,7 @@ from tests.interpreter.providers.server import Answer as Said
 from tests.interpreter.providers.server import Server, number
 
 PATIENCE_S = 30
-LIMIT_S = 0.8
+LIMIT_S = 1.5
 ERRORS, TOLERATED, NEEDED = 3, 2, 3
 QUICKLY = replace(SLO, every_ms=15, tolerate=ir.Tolerance(TOLERATED), provider_errors=ERRORS)
 TOLD = {
