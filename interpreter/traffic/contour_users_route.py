@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from interpreter.objects import Change, Manifest, Objects, Ref
 from interpreter.state import Routing
+from interpreter.traffic import users_route
 from interpreter.traffic.contour_routes import Route, is_split, leads, read_routes, split
 from interpreter.traffic.ownership import edit, forget, keep_original, original
 from interpreter.traffic.provider import Site, TrafficError
@@ -26,12 +27,7 @@ _USERS = ("hosts", "match", "rewrite", "retries", "timeout", "cors", "headers", 
 
 def changes(site: Site, ref: Ref, routing: Routing, existing: Objects) -> list[Change]:
     """The `Edit` for this routing. Raises `TrafficError` if there is no route to split."""
-    live = existing.get(ref)
-    if live is None:
-        raise TrafficError(f"{ref}, which `route` names, does not exist: make it, or take `route` away")
-    doubled = [option for option in _USERS if option in site.program.traffic.options]
-    if doubled:
-        raise TrafficError(f"with `route`, the option `{doubled[0]}` has no effect: say it in {ref} itself")
+    live = users_route.named(site, ref, existing, _USERS)
     found = _sorted(site, live)
     if not found.originals:
         raise TrafficError(f"{ref} has no route that leads to the Service `{site.apex}`: lead one there")

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from interpreter.objects import Change, Manifest, Objects, Ref
 from interpreter.state import Routing
+from interpreter.traffic import users_route
 from interpreter.traffic.gateway_api_crd import Installed
 from interpreter.traffic.gateway_api_matches import RouteKind
 from interpreter.traffic.gateway_api_split import (
@@ -26,7 +27,7 @@ from interpreter.traffic.gateway_api_split import (
     without_mirror,
 )
 from interpreter.traffic.options import Options
-from interpreter.traffic.ownership import edit, forget, keep_original, original
+from interpreter.traffic.ownership import edit, keep_original, original
 from interpreter.traffic.provider import Site, TrafficError
 from interpreter.traffic.reading import copied, note, trusted
 
@@ -52,14 +53,9 @@ def changes(
     kind: RouteKind, site: Site, ref: Ref, routing: Routing, existing: Objects, crd: Installed
 ) -> tuple[Change, ...]:
     """The `Edit` for this routing; none if it holds. Raises `TrafficError` if the rule cannot be found or split."""
-    live = existing.get(ref)
-    if live is None:
-        raise TrafficError(f"{ref}, which `route` names, does not exist: make it, or take `route` away")
-    doubled = [option for option in _USERS if option in site.program.traffic.options]
-    if doubled:
-        raise TrafficError(f"with `route`, the option `{doubled[0]}` has no effect: say it in {ref} itself")
+    live = users_route.named(site, ref, existing, _USERS)
     place = _find(site, live)
-    made = split(kind, site, place.original(site), routing, crd)
+    made = split(kind, site, place.original(), routing, crd)
     after = copied(live)
     if not same(made, place.ours()):
         place.fill(after, made)
@@ -79,29 +75,20 @@ def read(kind: RouteKind, site: Site, live: Manifest, crd: Installed) -> Routing
         return None
 
     def fits(each: Site, routing: Routing) -> bool:
-        return same(split(kind, each, place.original(site), routing, crd), ours)
+        return same(split(kind, each, place.original(), routing, crd), ours)
 
     return trusted(live, site, fits) or read_rules(site, ours)
 
 
 def released(site: Site, live: Manifest | None) -> tuple[Change, ...]:
     """The `Edit` that puts the rule back."""
-    if live is None:
-        return ()
-    after = copied(live)
-    try:
-        place = _find(site, live)
-    except TrafficError:
-        pass  # the user took the rule away: nothing of ours is left but the annotations
-    else:
-        place.fill(after, [place.original(site)])
-    forget(after, site.apex)
-    return tuple(edit(live, after))
+    return tuple(users_route.released(site, live, _find))
 
 
 class _Place(NamedTuple):
     """Where the rule stands: `rules[first:end]` are the rules of ours, the last of them being the user's own."""
 
+    site: Site
     rules: Sequence[Manifest]
     first: int
     end: int
@@ -110,9 +97,9 @@ class _Place(NamedTuple):
     def ours(self) -> list[Manifest]:
         return list(self.rules[self.first : self.end])
 
-    def original(self, site: Site) -> Manifest:
+    def original(self) -> Manifest:
         """The user's rule as it was, with what they changed in it meanwhile."""
-        rule = without_mirror(site, self.rules[self.end - 1])
+        rule = without_mirror(self.site, self.rules[self.end - 1])
         return {**rule, "backendRefs": copied(self.kept)["backendRefs"]}
 
     def fill(self, after: Manifest, rules: Sequence[Manifest]) -> None:
@@ -132,7 +119,7 @@ def _find(site: Site, live: Manifest) -> _Place:
     while first > 0 and is_for_one_arm(site, rules[first - 1]):
         first -= 1
     kept = _kept(site, live, rules[at], at - first)
-    return _Place(rules, min(first + int(kept["before"]), at), at + 1, kept)
+    return _Place(site, rules, min(first + int(kept["before"]), at), at + 1, kept)
 
 
 def _index(site: Site, live: Manifest, rules: Sequence[Manifest], name: str) -> int:

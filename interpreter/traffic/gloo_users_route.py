@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from interpreter.objects import Change, Manifest, Objects, Ref
 from interpreter.state import Routing
+from interpreter.traffic import users_route
 from interpreter.traffic.gloo_routes import (
     Base,
     Names,
@@ -27,7 +28,7 @@ from interpreter.traffic.gloo_routes import (
     routes,
 )
 from interpreter.traffic.options import Options
-from interpreter.traffic.ownership import edit, forget, keep_original, original
+from interpreter.traffic.ownership import edit, keep_original, original
 from interpreter.traffic.provider import Site, TrafficError
 from interpreter.traffic.reading import copied, note, trusted
 
@@ -36,12 +37,7 @@ _USERS = ("match", "rewrite", "retries", "timeout", "cors", "headers")
 
 def changes(site: Site, ref: Ref, routing: Routing, existing: Objects) -> list[Change]:
     """The `Edit` for this routing. Raises `TrafficError` if the route cannot be found or cannot be split."""
-    live = existing.get(ref)
-    if live is None:
-        raise TrafficError(f"{ref}, which `route` names, does not exist: make it, or take `route` away")
-    doubled = [option for option in _USERS if option in site.program.traffic.options]
-    if doubled:
-        raise TrafficError(f"with `route`, the option `{doubled[0]}` has no effect: say it in {ref} itself")
+    live = users_route.named(site, ref, existing, _USERS)
     place = _find(site, live)
     after = copied(live)
     place.fill(after, _made(site, place, routing))
@@ -65,17 +61,7 @@ def read(site: Site, live: Manifest) -> Routing | None:
 
 def released(site: Site, live: Manifest | None) -> list[Change]:
     """The `Edit` that puts the route back."""
-    if live is None:
-        return []
-    after = copied(live)
-    try:
-        place = _find(site, live)
-    except TrafficError:
-        pass  # the user took the route away: nothing of ours is left but the annotations
-    else:
-        place.fill(after, [place.original()])
-    forget(after, site.apex)
-    return edit(live, after)
+    return users_route.released(site, live, _find)
 
 
 class _Place(NamedTuple):
@@ -141,28 +127,20 @@ def _destination(site: Site, route: Route) -> Mapping[str, Any]:
 def _find(site: Site, live: Manifest) -> _Place:
     found: Sequence[Route] = live.get("spec", {}).get("routes") or []
     at = _index(site, live, found)
-    first = at
-    while first > 0 and found[first - 1].get("name") in _names(site):
-        first -= 1
+    first = users_route.first_of(found, at, _names(site))
     return _Place(found, first, at + 1, _kept(site, live, found[at]))
 
 
 def _index(site: Site, live: Manifest, found: Sequence[Route]) -> int:
     where, rule = f"RouteTable `{site.namespace}/{live['metadata']['name']}`", Options(site.program).rule
-    own = [(at, route) for at, route in enumerate(found) if route.get("name") not in _names(site)]
-    if rule:
-        fits = [at for at, route in own if route.get("name") == rule]
-        if len(fits) != 1:
-            raise TrafficError(f"{where} has {len(fits) or 'no'} routes named `{rule}`: name one so, or correct `rule`")
-    else:
-        fits = [at for at, route in own if is_split(site, [route]) or _leads_to_apex(site, route)]
-        if len(fits) != 1:
-            raise TrafficError(
-                f"{where} has {len(fits) or 'no'} routes that lead to the Service `{site.apex}`: name one by `rule`"
-            )
-    if not destinations(found[fits[0]]):
-        raise TrafficError(f"{_called(found[fits[0]])} in {where} leads to no destination: only such can be split")
-    return fits[0]
+
+    def leads(route: Route) -> bool:
+        return is_split(site, [route]) or _leads_to_apex(site, route)
+
+    at = users_route.index_of(where, "routes", found, rule, _names(site), leads, site.apex)
+    if not destinations(found[at]):
+        raise TrafficError(f"{_called(found[at])} in {where} leads to no destination: only such can be split")
+    return at
 
 
 def _leads_to_apex(site: Site, route: Mapping[str, Any]) -> bool:

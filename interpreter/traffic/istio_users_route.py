@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from interpreter.objects import Change, Manifest, Objects, Ref
 from interpreter.state import Routing
+from interpreter.traffic import users_route
 from interpreter.traffic.istio_rules import (
     MIRROR_KEYS,
     Ends,
@@ -32,7 +33,7 @@ from interpreter.traffic.istio_rules import (
     without,
 )
 from interpreter.traffic.options import Options
-from interpreter.traffic.ownership import edit, forget, keep_original, original
+from interpreter.traffic.ownership import edit, keep_original, original
 from interpreter.traffic.provider import Site, TrafficError
 from interpreter.traffic.reading import copied, note, trusted
 
@@ -42,12 +43,7 @@ _USERS = ("hosts", "gateways", "match", "rewrite", "retries", "timeout", "cors",
 
 def changes(site: Site, ref: Ref, routing: Routing, existing: Objects) -> list[Change]:
     """The `Edit` for this routing. Raises `TrafficError` if the rule cannot be found or cannot be split."""
-    live = existing.get(ref)
-    if live is None:
-        raise TrafficError(f"{ref}, which `route` names, does not exist: make it, or take `route` away")
-    doubled = [option for option in _USERS if option in site.program.traffic.options]
-    if doubled:
-        raise TrafficError(f"with `route`, the option `{doubled[0]}` has no effect: say it in {ref} itself")
+    live = users_route.named(site, ref, existing, _USERS)
     return edit(live, _edited(site, live, routing))
 
 
@@ -65,17 +61,7 @@ def read(site: Site, live: Manifest) -> Routing | None:
 
 def released(site: Site, live: Manifest | None) -> list[Change]:
     """The `Edit` that puts the rule back."""
-    if live is None:
-        return []
-    after = copied(live)
-    try:
-        place = _find(site, live)
-    except TrafficError:
-        pass  # the user took the rule away: nothing of ours is left but the annotations
-    else:
-        place.fill(after, [place.original()])
-    forget(after, site.apex)
-    return edit(live, after)
+    return users_route.released(site, live, _find)
 
 
 class _Place(NamedTuple):
@@ -150,26 +136,15 @@ def _find(site: Site, live: Manifest) -> _Place:
     kind = "tcp" if is_tcp(site) else "http"
     routes: Sequence[Rule] = live.get("spec", {}).get(kind) or []
     at = _index(site, live, routes, Options(site.program).rule)
-    first = at
-    while first > 0 and routes[first - 1].get("name") in _names(site):
-        first -= 1
+    first = users_route.first_of(routes, at, _names(site))
     return _Place(kind, routes, first, at + 1, _kept(site, live, routes[at]))
 
 
 def _index(site: Site, live: Manifest, routes: Sequence[Rule], rule: str) -> int:
     where = f"VirtualService `{site.namespace}/{live['metadata']['name']}`"
-    own = [(at, route) for at, route in enumerate(routes) if route.get("name") not in _names(site)]
-    if rule:
-        found = [at for at, route in own if route.get("name") == rule]
-        if len(found) != 1:
-            raise TrafficError(f"{where} has {len(found) or 'no'} rules named `{rule}`: name one so, or correct `rule`")
-    else:
-        services = (site.apex, *site.arms)
-        found = [at for at, route in own if _leads(site, route, services)]
-        if len(found) != 1:
-            count = len(found) or "no"
-            raise TrafficError(f"{where} has {count} rules that lead to the Service `{site.apex}`: name one by `rule`")
-    return found[0]
+    services = (site.apex, *site.arms)
+    names = _names(site)
+    return users_route.index_of(where, "rules", routes, rule, names, lambda one: _leads(site, one, services), site.apex)
 
 
 def _leads(site: Site, route: Rule, services: Sequence[str]) -> bool:
