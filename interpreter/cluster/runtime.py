@@ -25,7 +25,7 @@ from interpreter.cluster.rehearsal import refusals
 from interpreter.cluster.runs import Runs
 from interpreter.cluster.steering import signals
 from interpreter.cluster.subject import Subject
-from interpreter.objects import Manifest
+from interpreter.objects import Manifest, Ref
 from interpreter.phases import AT_REST
 from interpreter.state import (
     Action,
@@ -81,6 +81,7 @@ class ClusterRuntime:
         self._finished = finished
         self._clock = clock
         self._digest = ir_json.digest(subject.program)
+        self._rehearsal: tuple[Site, Mapping[Ref, object], tuple[str, ...]] | None = None
 
     def now(self) -> Instant:
         return self._clock.now()
@@ -99,10 +100,15 @@ class ClusterRuntime:
         )
 
     def _rehearsed(self) -> tuple[str, ...]:
+        """Rendered anew only when something that it depends on has changed."""
         if self.state.phase not in AT_REST or self.subject.target is None:
             return ()
         provider, site = self.subject.provider, self.subject.site("", baseline=self.subject.program.baseline)
-        return refusals(provider, site, self.subject.objects(provider.refs(site)))
+        existing = self.subject.objects(provider.refs(site))
+        versions = {ref: found["metadata"].get("resourceVersion") for ref, found in existing.items()}
+        if self._rehearsal is None or self._rehearsal[:2] != (site, versions):
+            self._rehearsal = (site, versions, refusals(provider, site, existing))
+        return self._rehearsal[2]
 
     def routing(self) -> Routing | None:
         """What the data plane has been told; while the primary comes up, only once the Service leads to it too."""
