@@ -56,3 +56,26 @@ def ref_of(manifest: Mapping[str, Any]) -> Ref:
     """The name of an object, from its JSON."""
     metadata = manifest["metadata"]
     return Ref(manifest["apiVersion"], manifest["kind"], metadata.get("namespace", ""), metadata["name"])
+
+
+def ref_of_change(change: Change) -> Ref:
+    """The object that a change is about."""
+    match change:
+        case Apply(manifest):
+            return ref_of(manifest)
+        case Edit(before, _):
+            return ref_of(before)
+        case Delete(ref):
+            return ref
+
+
+def controller_reference(owner: Mapping[str, Any]) -> dict[str, Any]:
+    """The owner reference that makes an object go when `owner` goes. It holds within a namespace only."""
+    return {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }

@@ -14,7 +14,7 @@ from dsl.capabilities import without_baseline
 from dsl.ir import Program
 from interpreter.cluster.names import MANAGED_BY, MANAGER, ROLLOUT
 from interpreter.cluster.stripping import digests_only
-from interpreter.objects import Apply, Change, Edit, Manifest, Objects, Ref, ref_of
+from interpreter.objects import Apply, Change, Edit, Manifest, Objects, Ref, ref_of_change
 from interpreter.state import Routing
 from interpreter.traffic.provider import Site, TrafficError, TrafficProvider
 from interpreter.traffic.registry import provider
@@ -91,11 +91,11 @@ class _Rendering:
         """Services first, for they are before what is behind them; routes last."""
         done: dict[Ref, Change] = {}
         for change in (*self._services(routing), *self._primary(), *self._scaler()):
-            done[_ref(change)] = change
+            done[ref_of_change(change)] = change
         for change in self._baseline(done):
-            done[_ref(change)] = change
+            done[ref_of_change(change)] = change
         for change in self._routes(routing, done):
-            done[_ref(change)] = change
+            done[ref_of_change(change)] = change
         if self.program.baseline and not self.baseline:
             self.notes.append("the baseline is made for each run, beside the canary; `--baseline` shows it")
         return Rendered(tuple(map(self._labelled, done.values())), tuple(self.notes))
@@ -264,12 +264,3 @@ def _manifest(change: Change) -> Manifest:
         case Edit(_, after):
             return after
     raise AssertionError("only routes are ever removed")
-
-
-def _ref(change: Change) -> Ref:
-    match change:
-        case Apply(manifest):
-            return ref_of(manifest)
-        case Edit(before, _):
-            return ref_of(before)
-    return change.ref

@@ -23,7 +23,7 @@ from interpreter.cluster.equality import contains
 from interpreter.cluster.names import APPLIED, MANAGED_BY, MANAGER, ROLLOUT
 from interpreter.cluster.stripping import DIGESTED, digests_only
 from interpreter.cluster.takeover_put import taken_over, to_try
-from interpreter.objects import Apply, Change, Delete, Edit, Manifest, Ref, ref_of
+from interpreter.objects import Apply, Change, Delete, Edit, Manifest, Ref, controller_reference, ref_of
 
 _LONGEST_LABEL = 63
 _FLAGGER = "flagger"
@@ -201,16 +201,7 @@ class Applier:
         metadata = self._owner["metadata"]
         if not namespace or metadata.get("namespace", namespace) != namespace:
             return []
-        return [
-            {
-                "apiVersion": self._owner["apiVersion"],
-                "kind": self._owner["kind"],
-                "name": metadata["name"],
-                "uid": metadata["uid"],
-                "controller": True,
-                "blockOwnerDeletion": True,
-            }
-        ]
+        return [controller_reference(self._owner)]
 
     def _claim(self, ref: Ref, live: Manifest) -> _Claim:
         metadata = live["metadata"]

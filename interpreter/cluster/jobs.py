@@ -28,7 +28,7 @@ from interpreter.cluster.applier import label_of
 from interpreter.cluster.asking import trouble_of
 from interpreter.cluster.owner import Owner
 from interpreter.masking import mask
-from interpreter.objects import Manifest, Ref
+from interpreter.objects import Manifest, Ref, controller_reference
 from interpreter.providers.job import GRACE_S, Ended
 from interpreter.providers.provider import ProviderError, Trouble
 from interpreter.state import MetricQuestion
@@ -75,16 +75,7 @@ class Check(NamedTuple):
                 "namespace": owner.namespace,
                 "labels": {**wanted.labels, **self.labels},
                 "annotations": {**wanted.annotations, names.MOMENT: str(self.question.at_ms)},
-                "ownerReferences": [
-                    {
-                        "apiVersion": owner.ref.api_version,
-                        "kind": owner.kind,
-                        "name": owner.name,
-                        "uid": owner.uid,
-                        "controller": True,
-                        "blockOwnerDeletion": True,
-                    }
-                ],
+                "ownerReferences": [controller_reference(owner.manifest)],
             },
             "spec": wanted.spec,
         }

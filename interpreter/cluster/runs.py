@@ -23,7 +23,7 @@ from interpreter.cluster.applier import label_of
 from interpreter.cluster.caches import Caches
 from interpreter.cluster.owner import CANARY, Owner
 from interpreter.cluster.status import run_status
-from interpreter.objects import Manifest, Ref, ref_of
+from interpreter.objects import Manifest, Ref, controller_reference, ref_of
 from interpreter.state import Stage, State
 from interpreter.workloads.kind import Snapshot
 
@@ -182,16 +182,7 @@ class Runs:
                     names.OWNER_KIND: owner.kind,
                     names.NUMBER: str(number),
                 },
-                "ownerReferences": [
-                    {
-                        "apiVersion": owner.ref.api_version,
-                        "kind": owner.kind,
-                        "name": owner.name,
-                        "uid": owner.uid,
-                        "controller": True,
-                        "blockOwnerDeletion": True,
-                    }
-                ],
+                "ownerReferences": [controller_reference(owner.manifest)],
             },
             "spec": spec,
         }

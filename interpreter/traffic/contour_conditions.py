@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dsl.ir import MatchTest
+from interpreter.traffic.options import text_test
 from interpreter.traffic.patterns import cookie_pattern, escaped, value_pattern
 from interpreter.traffic.provider import TrafficError
 
@@ -104,7 +105,7 @@ def _has_exact_like(made: Iterable[Condition], other: Condition) -> bool:
 def _value(name: str, test: Any, where: str) -> dict[str, Any]:
     if test == {}:
         return {"name": name, "present": True}
-    match _text_test(test, where):
+    match text_test(test, where):
         case "exact", text if text:
             return {"name": name, "exact": text}
         case "exact", _:
@@ -118,17 +119,9 @@ def _value(name: str, test: Any, where: str) -> dict[str, Any]:
 
 
 def _path(test: Any) -> Condition:
-    how, text = _text_test(test, "uri")
+    how, text = text_test(test, "uri")
     if how not in PATHS or not text.startswith("/"):
         raise TrafficError(
             f"`match` has uri {how} `{text}`, which Contour cannot test; write exact, prefix or regex, from `/` on"
         )
     return {how: text}
-
-
-def _text_test(test: Any, where: str) -> tuple[str, str]:
-    if isinstance(test, Mapping) and len(test) == 1:
-        ((how, text),) = test.items()
-        if how in ("exact", "prefix", "suffix", "regex") and isinstance(text, str):
-            return how, text
-    raise TrafficError(f"`match` has {where} {test!r}; write one of exact, prefix, suffix and regex with a text")

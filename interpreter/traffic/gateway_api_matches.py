@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from dsl.ir import MatchTest
 from interpreter.objects import Manifest
+from interpreter.traffic.options import text_test
 from interpreter.traffic.patterns import cookie_pattern, escaped, value_pattern
 from interpreter.traffic.provider import TrafficError
 
@@ -143,7 +144,7 @@ def _http_match(entry: Mapping[str, Any]) -> Manifest:
 def _grpc_match(entry: Mapping[str, Any]) -> Manifest:
     _only(entry, {"uri", "headers", "name"}, "GRPCRoute")
     made: Manifest = {}
-    how, path = _text_test(entry["uri"], "uri") if entry.get("uri") else ("prefix", "/")
+    how, path = text_test(entry["uri"], "uri") if entry.get("uri") else ("prefix", "/")
     service, _, method = path.removeprefix("/").partition("/")
     if how == "exact" and service and method:
         made["method"] = {"type": "Exact", "service": service, "method": method}
@@ -167,7 +168,7 @@ def _maps_of_tests(entry: Mapping[str, Any], keys: Iterable[str]) -> Manifest:
 
 
 def _option_test(name: str, test: Any, where: str) -> Manifest:
-    how, text = _text_test(test, f"{where}.{name}")
+    how, text = text_test(test, f"{where}.{name}")
     match how:
         case "exact" if text:
             return _exact(name, text)
@@ -182,7 +183,7 @@ def _option_test(name: str, test: Any, where: str) -> Manifest:
 
 
 def _path(test: Any) -> Manifest:
-    how, text = _text_test(test, "uri")
+    how, text = text_test(test, "uri")
     types = {"exact": "Exact", "prefix": "PathPrefix", "regex": "RegularExpression"}
     if how not in types:
         raise TrafficError(f"`match` has uri {how} `{text}`, which a route cannot test; write exact, prefix or regex")
@@ -190,19 +191,10 @@ def _path(test: Any) -> Manifest:
 
 
 def _method(test: Any) -> str:
-    how, text = _text_test(test, "method")
+    how, text = text_test(test, "method")
     if how != "exact" or text not in METHODS:
         raise TrafficError(f"`match` has method {how} `{text}`; a route tests for one of {', '.join(sorted(METHODS))}")
     return text
-
-
-def _text_test(test: Any, where: str) -> tuple[str, str]:
-    """The one test in `{exact: text}`, `{prefix: text}`, `{suffix: text}` or `{regex: text}`."""
-    if isinstance(test, Mapping) and len(test) == 1:
-        ((how, text),) = test.items()
-        if how in ("exact", "prefix", "suffix", "regex") and isinstance(text, str):
-            return how, text
-    raise TrafficError(f"`match` has {where} {test!r}; write one of exact, prefix, suffix and regex with a text")
 
 
 def _only(entry: Mapping[str, Any], known: set[str], kind: RouteKind) -> None:

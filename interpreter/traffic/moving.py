@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from interpreter.objects import Apply, Change, Delete, Edit, Manifest, Objects, Ref, ref_of
+from interpreter.objects import Apply, Change, Delete, Edit, Manifest, Objects, Ref, ref_of_change
 from interpreter.state import Routing
 from interpreter.traffic.provider import Site, TrafficError, TrafficProvider
 
@@ -44,7 +44,7 @@ def move(formers: Iterable[Plane], new: Plane, routing: Routing, existing: Objec
     for former in formers:
         left = _left_alone(new, routing, existing) - _left_alone(former, routing, existing)
         for change in former.provider.release(former.site, _of(former, after)):
-            ref = _ref(change)
+            ref = ref_of_change(change)
             if isinstance(change, Edit) and ref in left:
                 continue  # it has come over already: the former one would not know its own original any more
             released[ref] = None
@@ -52,7 +52,7 @@ def move(formers: Iterable[Plane], new: Plane, routing: Routing, existing: Objec
     first: list[Change] = []
     made: set[tuple[str, ...]] = set()
     for change in new.provider.render(new.site, routing, _of(new, after)):
-        ref = _ref(change)
+        ref = ref_of_change(change)
         made.add(_called(ref))
         first += _from_live(change, existing.get(ref), after.get(ref))
     last = [ref for ref in released if _called(ref) not in made]
@@ -65,7 +65,7 @@ def _left_alone(plane: Plane, routing: Routing, existing: Objects) -> set[Ref]:
         changes = plane.provider.render(plane.site, routing, _of(plane, existing))
     except TrafficError:
         return set()
-    return set(plane.refs) - {_ref(change) for change in changes}
+    return set(plane.refs) - {ref_of_change(change) for change in changes}
 
 
 def _of(plane: Plane, objects: Mapping[Ref, Manifest]) -> dict[Ref, Manifest]:
@@ -104,12 +104,3 @@ def _last(ref: Ref, existing: Objects, after: Mapping[Ref, Manifest]) -> list[Ch
 def _called(ref: Ref) -> tuple[str, ...]:
     """What an object is called in every version of its API: to delete it in one is to delete it in all."""
     return ref.api_version.rpartition("/")[0], ref.kind, ref.namespace, ref.name
-
-
-def _ref(change: Change) -> Ref:
-    match change:
-        case Apply(manifest):
-            return ref_of(manifest)
-        case Edit(before, _):
-            return ref_of(before)
-    return change.ref

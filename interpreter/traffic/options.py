@@ -341,3 +341,13 @@ def _milliseconds(value: object) -> int | None:
         return None
     total = sum(float(count) * _UNITS_MS[unit] for count, unit in _PART.findall(value))
     return -int(-total // 1)
+
+
+def text_test(test: Any, where: str) -> tuple[str, str]:
+    """The one test in `{exact: text}`, or the same with `prefix`, `suffix` or `regex`, of the option `match`; `where`
+    is what it tests. Raises `TrafficError`."""
+    if isinstance(test, Mapping) and len(test) == 1:
+        ((how, text),) = test.items()
+        if how in ("exact", "prefix", "suffix", "regex") and isinstance(text, str):
+            return how, text
+    raise TrafficError(f"`match` has {where} {test!r}; write one of exact, prefix, suffix and regex with a text")
