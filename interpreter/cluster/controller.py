@@ -8,42 +8,21 @@ that have begun are let end while the lease still holds, and the lease is given 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from interpreter.cluster.api import Api, NotLeader
-from interpreter.cluster.clock import Clock
 from interpreter.cluster.health import Health
 from interpreter.cluster.lease import Leader
+from interpreter.cluster.settings import Settings
 from interpreter.cluster.term import Term
+
+__all__ = ["Controller", "Settings"]
 
 LEASE = "rollway-controller"
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the command line says. `namespace` None looks after all namespaces; `lease_namespace` is where the Lease
-    stands; `identity` tells this process from others; `port` 0 takes any free port. `clock` is the wall's, but in
-    tests, which also end a process at a `boundary` between two effects."""
-
-    identity: str
-    namespace: str | None = None
-    lease_namespace: str = "rollway-system"
-    elect: bool = True
-    metrics_server: str | None = None
-    default_provider: str = "istio"
-    flagger: bool = True
-    cross_namespace_refs: bool = True
-    workers: int = 8
-    host: str = "0.0.0.0"  # noqa: S104 - the kubelet asks from outside the pod
-    port: int = 8080
-    clock: Clock = field(default_factory=Clock)
-    boundary: Callable[[str], None] | None = None
 
 
 class Controller:
@@ -91,19 +70,7 @@ class Controller:
         log.info("the term has ended")
 
     async def _term(self, api: Api) -> None:
-        settings = self._settings
-        term = Term(
-            api,
-            identity=settings.identity,
-            namespace=settings.namespace,
-            metrics_server=settings.metrics_server,
-            default_provider=settings.default_provider,
-            flagger=settings.flagger,
-            cross_namespace_refs=settings.cross_namespace_refs,
-            workers=settings.workers,
-            clock=settings.clock,
-            boundary=settings.boundary,
-        )
+        term = Term(api, self._settings)
         self._working = term
         await term.run(self._at_work)
 

@@ -22,7 +22,6 @@ from interpreter.cluster.api import Api
 from interpreter.cluster.asking import asking
 from interpreter.cluster.caches import Caches
 from interpreter.cluster.chores import Chore
-from interpreter.cluster.clock import Clock
 from interpreter.cluster.credentials import Credentials
 from interpreter.cluster.errors import ApiError, Conflict, NotLeader, NotServed
 from interpreter.cluster.events import Recorder
@@ -40,6 +39,7 @@ from interpreter.cluster.parts import Parts
 from interpreter.cluster.policy import CLUSTER_LIBRARY
 from interpreter.cluster.queue import WorkQueue
 from interpreter.cluster.runs import KIND as RUN
+from interpreter.cluster.settings import Settings
 from interpreter.objects import Manifest, Ref
 from interpreter.providers.registry import Providers
 from interpreter.state import Instant
@@ -59,45 +59,32 @@ log = structlog.get_logger(__name__)
 class Term:
     """Everything that only a leader has; made anew for each term."""
 
-    def __init__(
-        self,
-        api: Api,
-        *,
-        identity: str,
-        namespace: str | None,
-        metrics_server: str | None,
-        default_provider: str,
-        flagger: bool,
-        cross_namespace_refs: bool,
-        workers: int,
-        clock: Clock,
-        boundary: Callable[[str], None] | None = None,
-    ) -> None:
+    def __init__(self, api: Api, settings: Settings) -> None:
         self._queue: WorkQueue[Ref] = WorkQueue()
-        self._caches = Caches(api, api.discovery, namespace, on_wake=self._queue.add)
+        self._caches = Caches(api, api.discovery, settings.namespace, on_wake=self._queue.add)
         self._caller = Caller()
-        self._recorder = Recorder(api, identity)
+        self._recorder = Recorder(api, settings.identity)
         self._credentials = credentials = Credentials(api)
         ask = asking(api)
-        settings: dict[str, dict[str, Any]] = {
-            "prometheus": {"server": metrics_server},
+        servers: dict[str, dict[str, Any]] = {
+            "prometheus": {"server": settings.metrics_server},
             "externalmetrics": {"ask": ask},
             "keptn": {"ask": ask},
         }
-        self._measuring = Measuring(self._caches, credentials, Providers(settings), Jobs(api), clock)
+        self._measuring = Measuring(self._caches, credentials, Providers(servers), Jobs(api), settings.clock)
         outside = Outside(self._caller, self._measuring, credentials, Lines(self._caches, credentials), self._recorder)
         self._parts = Parts(
             api,
             self._caches,
             outside,
             self._recorder,
-            clock,
-            boundary,
-            default_provider,
-            cross_namespace_refs,
+            settings.clock,
+            settings.boundary,
+            settings.default_provider,
+            settings.cross_namespace_refs,
         )
-        self._flagger = flagger
-        self._many = workers
+        self._flagger = settings.flagger
+        self._many = settings.workers
         self._actors: dict[Ref, Actor] = {}
 
     @property

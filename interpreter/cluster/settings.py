@@ -1,0 +1,29 @@
+"""What the command line of the controller says. One object, handed to whoever has a use for a part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from interpreter.cluster.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the command line says. `namespace` None looks after all namespaces; `lease_namespace` is where the Lease
+    stands; `identity` tells this process from others; `port` 0 takes any free port. `clock` is the wall's, but in
+    tests, which also end a process at a `boundary` between two effects."""
+
+    identity: str
+    namespace: str | None = None
+    lease_namespace: str = "rollway-system"
+    elect: bool = True
+    metrics_server: str | None = None
+    default_provider: str = "istio"
+    flagger: bool = True
+    cross_namespace_refs: bool = True
+    workers: int = 8
+    host: str = "0.0.0.0"  # noqa: S104 - the kubelet asks from outside the pod
+    port: int = 8080
+    clock: Clock = field(default_factory=Clock)
+    boundary: Callable[[str], None] | None = None
