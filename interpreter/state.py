@@ -358,6 +358,45 @@ class CheckRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckLine:
+    """What the numbers of a series of checks are about, said once for all of them.
+
+    `text` is the line of the policy, `name` the one of its values that is followed. `cmp` is how that is compared
+    with the threshold, as the policy has it: of `abort` what ends the rollout, of the others what must hold. `unit` is
+    a `dsl.ir.Unit` (numbers are in base units), or `evidence`, `score`, or `verdict` (1 passed, 0 not). `threshold` is
+    None where it is another at each check, and where there is none.
+    """
+
+    text: str
+    kind: Literal["require", "observe", "abort", "call", "abort_gate"]
+    name: str = ""
+    unit: str = ""
+    cmp: str = ""
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """One check of a series. `values` and `thresholds` go with the lines of the series, by place: None, or nothing at
+    the end, is for what was not asked then and for what there was no data of. `thresholds` has those that change."""
+
+    at_ms: Instant
+    step: int
+    weight: float
+    verdict: Verdict
+    values: tuple[float | None, ...] = ()
+    thresholds: tuple[float | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSeries:
+    """The checks of a run, oldest first, thinned out where there were many (`interpreter.series`)."""
+
+    lines: tuple[CheckLine, ...] = ()
+    rows: tuple[CheckRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One line of a run's record: what was decided, when, at which step and weight."""
 
@@ -418,7 +457,8 @@ class Run:
     `iterations` counts checks made; `recent` their results (true: passed), newest last, as far back as `tolerate`
     looks.
     `provider_errors` counts errors in a row. `raised_ms` is when traffic last changed. `approvals` says who approved.
-    `evidence` is what the statistical checks keep. `log` is the record: bounded, oldest first.
+    `evidence` is what the statistical checks keep. `log` is the record: bounded, oldest first; `series` that of the
+    checks' numbers.
     """
 
     number: int
@@ -438,6 +478,7 @@ class Run:
     evidence: Mapping[str, Mapping[str, float | list[float]]] = field(default_factory=dict)
     last_check: CheckRecord | None = None
     log: tuple[Entry, ...] = ()
+    series: CheckSeries = CheckSeries()
     paused: bool = False
     outcome: Outcome | None = None
     reason: str = ""

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from dsl.ir import Program
+from interpreter import series
 from interpreter.cluster.names import NUMBER, OWNER_KIND, ROLLOUT, VERBS, verb_annotation
 from interpreter.objects import Manifest
-from interpreter.state import CheckRecord, CheckResult, Entry, Instant, Verdict
+from interpreter.series import CheckPoint
+from interpreter.state import CheckRecord, CheckResult, CheckSeries, Entry, Instant, Verdict
 
 CANARY = "Canary"
 INVALID = "InvalidPolicy"
@@ -52,6 +54,12 @@ class RunShown:
     owner_uid: str
     program_data: Any
     template: Mapping[str, Any]
+    checks: CheckSeries = field(default_factory=CheckSeries)
+
+    @property
+    def series(self) -> tuple[CheckPoint, ...]:
+        """The checks that are kept, oldest first, each with the value and the threshold of its lines."""
+        return series.points(self.checks)
 
     @property
     def highest(self) -> float:
@@ -151,6 +159,7 @@ def run_shown(manifest: Manifest) -> RunShown:
         owner_uid=_text(_map(spec.get("owner")).get("uid")),
         program_data=spec.get("program"),
         template=_map(spec.get("template")),
+        checks=series.from_data(status.get("checks")),
     )
 
 

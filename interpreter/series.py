@@ -1,0 +1,220 @@
+"""The numbers of a run's checks, kept for whoever looks back: bounded, and thinned evenly. Pure.
+
+A series grows by one row a check. It is part of what is written in each pass, so that it must stay small whatever the
+policy and however long the run: at most `MOST_ROWS` rows of `MOST_LINES` lines, `MOST_CELLS` numbers in all, six
+digits each, which is less than 64 KB of JSON. When a row is too many, one goes: of those that did not fail, the one
+whose neighbours are nearest to each other, the older of two alike. What is left stays evenly spread over the run. The
+first and the last stay; one that failed goes only when there is nothing else.
+
+`to_data` is the form in a `RolloutRun`'s status: the lines as objects, and the rows as a table of plain text, which
+is a tenth of their size as objects and can be read in `kubectl get -o yaml`. A row's cells are `value`,
+`value/threshold` where the threshold is not always the same, and `-` for no data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from interpreter.frozen import changed
+from interpreter.masking import mask
+from interpreter.state import CheckLine, CheckRecord, CheckRow, CheckSeries, Instant, Verdict
+
+MOST_ROWS = 200
+MOST_LINES = 40
+MOST_CELLS = 4800
+MOST_TEXT = 120
+"""Characters of a line's text and of its value's name."""
+
+_DIGITS = 6
+_HEAD = ("at", "step", "weight", "verdict")
+_NOTHING = "-"
+_KEPT = frozenset({Verdict.FAIL, Verdict.ABORT})
+_KINDS = ("require", "observe", "abort", "call", "abort_gate")
+
+Found = tuple[CheckLine, float | None, float | None]
+"""A line, its value, and its threshold at this check where that changes."""
+
+
+class Reading(NamedTuple):
+    """What one line came to at one check, in base units; None: no data, or no threshold."""
+
+    line: CheckLine
+    value: float | None
+    threshold: float | None
+
+
+class CheckPoint(NamedTuple):
+    """One check, with what was seen of each line that was asked. `step` counts from 0."""
+
+    at_ms: Instant
+    step: int
+    weight: float
+    verdict: Verdict
+    values: tuple[Reading, ...]
+
+
+def points(series: CheckSeries) -> tuple[CheckPoint, ...]:
+    """The rows, each with its lines; what has neither a value nor a threshold of its own is left out."""
+    return tuple(
+        CheckPoint(row.at_ms, row.step, row.weight, row.verdict, tuple(_readings(series.lines, row)))
+        for row in series.rows
+    )
+
+
+def _readings(lines: Sequence[CheckLine], row: CheckRow) -> Iterable[Reading]:
+    for place, line in enumerate(lines):
+        value, own = _at(row.values, place), _at(row.thresholds, place)
+        if value is not None or own is not None:
+            yield Reading(line, value, line.threshold if own is None else own)
+
+
+def _at(cells: Sequence[float | None], place: int) -> float | None:
+    return cells[place] if place < len(cells) else None
+
+
+# --- growing ----------------------------------------------------------------------------------------------------
+
+
+def grown(series: CheckSeries, record: CheckRecord, found: Iterable[Found]) -> CheckSeries:
+    """The series with one more check, and as many fewer of the others as it must be."""
+    lines = list(series.lines)
+    places = {_key(line): place for place, line in enumerate(lines)}
+    values: dict[int, float | None] = {}
+    thresholds: dict[int, float | None] = {}
+    for line, value, threshold in found:
+        line = _short(line)
+        place = places.get(_key(line))
+        if place is None:
+            if len(lines) == MOST_LINES:
+                continue
+            place = places[_key(line)] = len(lines)
+            lines.append(line)
+        values[place], thresholds[place] = _rounded(value), _rounded(threshold)
+    row = CheckRow(
+        record.at_ms, record.step, _rounded(record.weight) or 0.0, record.verdict, _cells(values), _cells(thresholds)
+    )
+    known = series.lines if len(lines) == len(series.lines) else tuple(lines)
+    return CheckSeries(known, thinned((*series.rows, row)))
+
+
+def thinned(rows: tuple[CheckRow, ...]) -> tuple[CheckRow, ...]:
+    """As many rows as may stay."""
+    while len(rows) > MOST_ROWS or (len(rows) > 2 and _size(rows) > MOST_CELLS):
+        place = _least(rows)
+        rows = (*rows[:place], *rows[place + 1 :])
+    return rows
+
+
+def _size(rows: tuple[CheckRow, ...]) -> int:
+    return sum([len(_HEAD) + len(row.values) + len(row.thresholds) for row in rows])
+
+
+def _least(rows: tuple[CheckRow, ...]) -> int:
+    """The place of the row that is missed least."""
+    inner = range(1, len(rows) - 1)
+    spare = [place for place in inner if rows[place].verdict not in _KEPT] or list(inner)
+    return min(spare, key=lambda place: rows[place + 1].at_ms - rows[place - 1].at_ms)
+
+
+def _cells(found: Mapping[int, float | None]) -> tuple[float | None, ...]:
+    """By place, without what is nothing at the end."""
+    last = max((place for place, value in found.items() if value is not None), default=-1)
+    return tuple([found.get(place) for place in range(last + 1)])
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(f"{value:.{_DIGITS}g}")
+
+
+def _key(line: CheckLine) -> tuple[object, ...]:
+    return line.text, line.name, line.kind, line.cmp, line.threshold
+
+
+def _short(line: CheckLine) -> CheckLine:
+    """As it may be shown: without secrets, and of an end."""
+    return changed(line, text=_cut(line.text), name=_cut(line.name))
+
+
+@lru_cache(maxsize=1024)
+def _cut(text: str) -> str:
+    masked = mask(text)
+    return masked if len(masked) <= MOST_TEXT else masked[: MOST_TEXT - 1] + "…"
+
+
+# --- in a status ------------------------------------------------------------------------------------------------
+
+
+def to_data(series: CheckSeries) -> dict[str, Any] | None:
+    """The series as `status.checks` has it; None for one that is empty."""
+    if not series.rows:
+        return None
+    head = " ".join((*_HEAD, *(str(number) for number in range(1, len(series.lines) + 1))))
+    table = "".join(f"{line}\n" for line in (head, *map(_written, series.rows)))
+    return {"lines": [_line(line) for line in series.lines], "table": table}
+
+
+def from_data(data: object) -> CheckSeries:
+    """The series in what `to_data` gave. What is of another form is left out."""
+    if not isinstance(data, Mapping):
+        return CheckSeries()
+    lines, table = data.get("lines"), data.get("table")
+    known = tuple(_line_read(one) for one in lines) if isinstance(lines, list) else ()
+    rows = (_row_read(text) for text in (table if isinstance(table, str) else "").splitlines()[1:])
+    return CheckSeries(known[:MOST_LINES], tuple(row for row in rows if row is not None)[-MOST_ROWS:])
+
+
+def _line(line: CheckLine) -> dict[str, Any]:
+    fields = {"text": line.text, "kind": line.kind, "name": line.name, "unit": line.unit, "cmp": line.cmp}
+    shown = {name: value for name, value in fields.items() if value}
+    return shown if line.threshold is None else {**shown, "threshold": line.threshold}
+
+
+def _written(row: CheckRow) -> str:
+    width = max(len(row.values), len(row.thresholds))
+    cells = (_cell(_at(row.values, place), _at(row.thresholds, place)) for place in range(width))
+    return " ".join((_time(row.at_ms), str(row.step), f"{row.weight:g}", row.verdict.value, *cells))
+
+
+def _cell(value: float | None, threshold: float | None) -> str:
+    shown = _NOTHING if value is None else f"{value:.{_DIGITS}g}"
+    return shown if threshold is None else f"{shown}/{threshold:.{_DIGITS}g}"
+
+
+def _time(at_ms: Instant) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _line_read(data: object) -> CheckLine:
+    """A line that cannot be read keeps its place: the rows count on it."""
+    found = data if isinstance(data, Mapping) else {}
+    texts = {name: str(found[name]) for name in ("name", "unit", "cmp") if isinstance(found.get(name), str)}
+    kind, threshold = found.get("kind"), found.get("threshold")
+    is_number = isinstance(threshold, (int, float)) and not isinstance(threshold, bool) and math.isfinite(threshold)
+    return CheckLine(
+        str(found.get("text", "")),
+        kind if kind in _KINDS else "require",
+        threshold=float(threshold) if is_number and threshold is not None else None,
+        **texts,
+    )
+
+
+def _row_read(text: str) -> CheckRow | None:
+    parts = text.split()
+    try:
+        at_ms = round(datetime.fromisoformat(parts[0]).timestamp() * 1000)
+        step, weight, verdict = int(parts[1]), float(parts[2]), Verdict(parts[3])
+        pairs = [tuple(map(_number, cell.split("/"))) for cell in parts[4 : 4 + MOST_LINES]]
+    except (ValueError, IndexError):
+        return None
+    values = {place: pair[0] for place, pair in enumerate(pairs)}
+    thresholds = {place: pair[1] for place, pair in enumerate(pairs) if len(pair) > 1}
+    return CheckRow(at_ms, step, weight, verdict, _cells(values), _cells(thresholds))
+
+
+def _number(cell: str) -> float | None:
+    """Raises `ValueError` for what is no number."""
+    return None if cell == _NOTHING else _rounded(float(cell))
