@@ -217,10 +217,12 @@ Answer = Value | Events | Histogram | NoDataAnswer | ErrorAnswer | Readiness | G
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """`ok`: accepted, delivered, recorded. `detail` is the refusal's body, or why it could not be done."""
+    """`ok`: accepted, delivered, recorded. `detail` is the refusal's body, or why it could not be done. `handle`, of a
+    message, is by what the service knows it: later ones of the same run can change it."""
 
     ok: bool
     detail: str = ""
+    handle: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,9 +249,13 @@ class CallAction:
 
 @dataclass(frozen=True, slots=True)
 class NotifyAction:
-    """Send a message to a channel. `template` is Jinja, over `context`; `attempts` counts the passes that set out to
-    send
-    it: a message is set out at most twice."""
+    """Send a message to a channel. `template` is Jinja, over `context`.
+
+    `event` is the word of what it tells of, as in `EventAction.reason`; `Message` where the policy itself says
+    something. `asks` are the verbs by which a person can answer it, at the instruction `step` (-1: at any). One that is
+    an `update` is not news to this channel: it changes what stands there already, or settles what was raised there.
+    `attempts` counts the drivers that set out to send it: a new one takes over after each restart.
+    """
 
     key: str
     channel: str
@@ -257,6 +263,10 @@ class NotifyAction:
     template: str
     context: Mapping[str, str] = field(default_factory=dict)
     attempts: int = 0
+    event: str = "Message"
+    asks: tuple[str, ...] = ()
+    step: int = -1
+    update: bool = False
     kind: Literal["notify"] = "notify"
 
 
@@ -457,6 +467,7 @@ class Run:
     `iterations` counts checks made; `recent` their results (true: passed), newest last, as far back as `tolerate`
     looks.
     `provider_errors` counts errors in a row. `raised_ms` is when traffic last changed. `approvals` says who approved.
+    `handles` says by what a channel's service knows the message of this run, by the channel's name.
     `evidence` is what the statistical checks keep. `log` is the record: bounded, oldest first; `series` that of the
     checks' numbers.
     """
@@ -475,6 +486,7 @@ class Run:
     raised_ms: int = 0
     drained_ms: int = 0
     approvals: tuple[str, ...] = ()
+    handles: Mapping[str, str] = field(default_factory=dict)
     evidence: Mapping[str, Mapping[str, float | list[float]]] = field(default_factory=dict)
     last_check: CheckRecord | None = None
     log: tuple[Entry, ...] = ()
