@@ -8,9 +8,11 @@
     ))
 
 `draw` gives one `<svg>` element: no script, no font or picture from elsewhere, the same text for the same chart. Its
-colours are CSS variables of the class `rw-chart`: dark where the reader's system is (`prefers-color-scheme`), or where
-the page says so (`data-md-color-scheme`, mkdocs-material's). Title and description are for those who do not see it.
-Series differ by dash and by their name in the legend, not by colour alone. Every text is escaped.
+looks stand in a `<style>` within it; a page that forbids those (Content-Security-Policy) has `STYLE` in a sheet of its
+own, and draws with `styled=False`. Colours are CSS variables of the class `rw-chart`: dark where the reader's system is
+(`prefers-color-scheme`), or where the page says so (`data-md-color-scheme`, mkdocs-material's). Title and description
+are for those who do not see it. Series differ by dash and by their name in the legend, not by colour alone. Every text
+is escaped.
 
 A point whose y is None, or cannot be placed, is a gap: the line breaks there. What lies outside fixed ends of an axis
 is clipped. Times are seconds since the epoch.
@@ -27,7 +29,7 @@ from typing import NamedTuple
 
 from rollway.scales import Axis, Scale, scale
 
-__all__ = ["Axis", "Band", "Chart", "Line", "Mark", "Threshold", "draw"]
+__all__ = ["STYLE", "Axis", "Band", "Chart", "Line", "Mark", "Threshold", "draw"]
 
 Point = tuple[float, float | None]
 
@@ -37,7 +39,7 @@ _DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2", "1 2")
 _CHARACTER = 6.6  # the mean width of a letter at 11 px, for what must be kept apart
 _ROW = 15.0
 _MOST_ROWS = 4  # of the marks' words: what they are about needs room as well
-_STYLE = """
+STYLE = """
 .rw-chart{--rw-text:#1f2328;--rw-soft:#59636e;--rw-grid:#e3e6ea;--rw-warn:#b3261e;
 --rw-0:#0b62b8;--rw-1:#b35900;--rw-2:#1a7f4b;--rw-3:#8a3ab9;--rw-4:#59636e;--rw-5:#a3195b;
 font:11px system-ui,-apple-system,"Segoe UI",sans-serif;max-width:100%;height:auto}
@@ -52,7 +54,12 @@ font:11px system-ui,-apple-system,"Segoe UI",sans-serif;max-width:100%;height:au
 .rw-chart .rw-line{fill:none;stroke-width:1.8;stroke-linejoin:round}.rw-chart .rw-band{opacity:.18;stroke:none}
 .rw-chart .rw-warn{stroke:var(--rw-warn);fill:none;stroke-dasharray:6 4}.rw-chart .rw-warned{fill:var(--rw-warn)}
 .rw-chart .rw-mark{stroke:var(--rw-text);stroke-dasharray:1 3}
+.rw-s0{stroke:var(--rw-0)}.rw-s1{stroke:var(--rw-1)}.rw-s2{stroke:var(--rw-2)}
+.rw-s3{stroke:var(--rw-3)}.rw-s4{stroke:var(--rw-4)}.rw-s5{stroke:var(--rw-5)}
+.rw-f0{fill:var(--rw-0)}.rw-f1{fill:var(--rw-1)}.rw-f2{fill:var(--rw-2)}
+.rw-f3{fill:var(--rw-3)}.rw-f4{fill:var(--rw-4)}.rw-f5{fill:var(--rw-5)}
 """.strip()
+"""What all charts look like. It speaks of nothing but what is within them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +128,8 @@ class _Box(NamedTuple):
         return self.bottom - self.y.place(value) * (self.bottom - self.top)
 
 
-def draw(chart: Chart) -> str:
-    """One chart as an `<svg>` element.
+def draw(chart: Chart, *, styled: bool = True) -> str:
+    """One chart as an `<svg>` element; without `styled` its looks are left to a page that has `STYLE`.
 
     Raises:
         ValueError: an axis' fixed ends are in the wrong order, or not positive on a logarithmic axis.
@@ -140,10 +147,10 @@ def draw(chart: Chart) -> str:
         *_thresholds(chart, box),
         *_marks(labels, box, chart),
     ]
-    return _frame(chart, box, body)
+    return _frame(chart, box, body, STYLE if styled else "")
 
 
-def _frame(chart: Chart, box: _Box, body: Iterable[str]) -> str:
+def _frame(chart: Chart, box: _Box, body: Iterable[str], style: str) -> str:
     name = _id(chart)
     width, height = box.right - box.left, box.bottom - box.top
     return "\n".join(
@@ -153,7 +160,7 @@ def _frame(chart: Chart, box: _Box, body: Iterable[str]) -> str:
             f'aria-labelledby="{name}-t {name}-d">',
             f'<title id="{name}-t">{escape(chart.title)}</title>',
             f'<desc id="{name}-d">{escape(chart.description)}</desc>',
-            f"<style>{_STYLE}</style>",
+            *((f"<style>{style}</style>",) if style else ()),
             f'<clipPath id="{name}-c">{_rect(box.left, box.top - 1, width, height + 2)}</clipPath>',
             *body,
             "</svg>",
@@ -197,8 +204,8 @@ def _legend(chart: Chart, top: float) -> tuple[list[str], float]:
 
 def _sample(one: Line | Band, index: int, x: float, y: float) -> str:
     if isinstance(one, Band):
-        return f'<path class="rw-band" {_fill(index)} d="M{x:.1f} {y - 9:.1f}h24v10h-24z"/>'
-    return f'<path class="rw-line" {_stroke(index)} d="M{x:.1f} {y - 4:.1f}h24"/>'
+        return f'<path class="rw-band {_fill(index)}" d="M{x:.1f} {y - 9:.1f}h24v10h-24z"/>'
+    return f'<path {_stroke(index)} d="M{x:.1f} {y - 4:.1f}h24"/>'
 
 
 def _grid(chart: Chart, box: _Box) -> list[str]:
@@ -221,9 +228,9 @@ def _grid(chart: Chart, box: _Box) -> list[str]:
 
 def _series(one: Line | Band, index: int, box: _Box) -> str:
     if isinstance(one, Band):
-        return f'<path class="rw-band" {_fill(index)} d="{_area(one, box)}"/>'
+        return f'<path class="rw-band {_fill(index)}" d="{_area(one, box)}"/>'
     path = " ".join(_piece(list(piece), one.step, box) for shown, piece in _pieces(one, box) if shown)
-    return f'<path class="rw-line" {_stroke(index)} d="{path}"/>'
+    return f'<path {_stroke(index)} d="{path}"/>'
 
 
 def _pieces(one: Line, box: _Box) -> Iterable[tuple[bool, Iterable[Point]]]:
@@ -322,8 +329,8 @@ def _rect(x: float, y: float, width: float, height: float) -> str:
 
 def _stroke(index: int) -> str:
     dash = _DASHES[index % len(_DASHES)]
-    return f'style="stroke:var(--rw-{index % 6})"' + (f' stroke-dasharray="{dash}"' if dash else "")
+    return f'class="rw-line rw-s{index % 6}"' + (f' stroke-dasharray="{dash}"' if dash else "")
 
 
 def _fill(index: int) -> str:
-    return f'style="fill:var(--rw-{index % 6})"'
+    return f"rw-f{index % 6}"

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
-from rollway.charts import Axis, Band, Chart, Line, Mark, Threshold, draw
+from rollway.charts import STYLE, Axis, Band, Chart, Line, Mark, Threshold, draw
 from rollway.scales import quantity, scale
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -84,14 +84,14 @@ def test_no_script_and_nothing_from_elsewhere() -> None:
 def test_series_differ_without_colour() -> None:
     lines = tuple(Line(f"s{i}", ((0.0, 1.0), (1.0, 2.0))) for i in range(6))
     drawn = list(_parsed(_chart(x=Axis(), series=lines, marks=())).iter(f"{SVG}path"))
-    dashes = {e.get("stroke-dasharray", "") for e in drawn if e.get("class") == "rw-line"}
+    dashes = {e.get("stroke-dasharray", "") for e in drawn if (e.get("class") or "").startswith("rw-line")}
     assert len(dashes) == 6
 
 
 def test_a_value_is_drawn_at_its_place() -> None:
     line = Line("a", ((0.0, 0.0), (5.0, 50.0), (10.0, 100.0)))
     root = _parsed(_chart(x=Axis(), y=Axis(), series=(line,), thresholds=(Threshold(50.0, "half"),), marks=()))
-    drawn = [e.get("d") or "" for e in root.iter(f"{SVG}path") if e.get("class") == "rw-line"][-1]
+    drawn = [e.get("d") or "" for e in root.iter(f"{SVG}path") if (e.get("class") or "").startswith("rw-line")][-1]
     x0, y0, x1, y1, x2, y2 = _numbers(drawn)
     assert (x1 - x0, y0 - y1) == (pytest.approx(x2 - x1, abs=0.2), pytest.approx(y1 - y2, abs=0.2))
     level = next(e.get("d") or "" for e in root.iter(f"{SVG}path") if e.get("class") == "rw-warn")
@@ -101,14 +101,14 @@ def test_a_value_is_drawn_at_its_place() -> None:
 def test_a_step_holds_until_the_next_point() -> None:
     line = Line("w", ((0.0, 5.0), (10.0, 50.0)), step=True)
     root = _parsed(_chart(x=Axis(), y=Axis(), series=(line,), thresholds=(), marks=()))
-    drawn = [e.get("d") or "" for e in root.iter(f"{SVG}path") if e.get("class") == "rw-line"][-1]
+    drawn = [e.get("d") or "" for e in root.iter(f"{SVG}path") if (e.get("class") or "").startswith("rw-line")][-1]
     assert re.fullmatch(r"M[\d.]+ [\d.]+H[\d.]+V[\d.]+", drawn)
 
 
 def test_where_nothing_was_seen_the_line_breaks() -> None:
     points = ((0.0, 1.0), (1.0, 2.0), (2.0, None), (3.0, float("nan")), (4.0, 2.0), (5.0, 1.0), (6.0, None), (7.0, 1.0))
     root = _parsed(_chart(x=Axis(), y=Axis(), series=(Line("a", points),), thresholds=(), marks=()))
-    drawn = [e.get("d") or "" for e in root.iter(f"{SVG}path") if e.get("class") == "rw-line"][-1]
+    drawn = [e.get("d") or "" for e in root.iter(f"{SVG}path") if (e.get("class") or "").startswith("rw-line")][-1]
     assert drawn.count("M") == 3
     assert "nan" not in drawn
 
@@ -116,7 +116,9 @@ def test_where_nothing_was_seen_the_line_breaks() -> None:
 def test_a_log_axis_has_no_place_for_zero() -> None:
     line = Line("a", ((1.0, 0.0), (10.0, 0.01), (100.0, 0.1), (1000.0, 1.0)))
     chart = _chart(x=Axis(kind="log"), y=Axis(kind="log", unit="percent"), series=(line,), thresholds=(), marks=())
-    drawn = [e.get("d") or "" for e in _parsed(chart).iter(f"{SVG}path") if e.get("class") == "rw-line"][-1]
+    drawn = [
+        e.get("d") or "" for e in _parsed(chart).iter(f"{SVG}path") if (e.get("class") or "").startswith("rw-line")
+    ][-1]
     placed = _numbers(drawn)
     assert len(placed) == 6
     assert placed[2] - placed[0] == pytest.approx(placed[4] - placed[2], abs=0.2)
@@ -195,3 +197,10 @@ def test_the_day_is_named_at_midnight() -> None:
 )  # fmt: skip
 def test_quantities(value: float, unit: str, words: str) -> None:
     assert quantity(value, unit) == words  # type: ignore[arg-type]
+
+
+def test_a_page_that_forbids_inline_style_has_the_looks_in_a_sheet_of_its_own() -> None:
+    drawn = draw(_chart(), styled=False)
+    assert "style" not in drawn
+    assert all(f".{name}{{" in STYLE for name in re.findall(r"rw-[sf]\d", drawn))
+    assert draw(_chart()).replace(f"<style>{STYLE}</style>\n", "") == drawn
