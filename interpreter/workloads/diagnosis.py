@@ -51,6 +51,11 @@ def why(pods: Sequence[Manifest], events: Iterable[Manifest] = ()) -> str:
     return _short("; ".join(told), MOST)
 
 
+def cause(pod: Manifest) -> str:
+    """What keeps this pod from being ready, in words; empty if it is ready, or nothing is to be seen yet."""
+    return min(_causes(pod, ()), default=Cause(0, "")).text
+
+
 def _pods(count: int) -> str:
     return f"{count} pod{'' if count == 1 else 's'}"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from dsl.ir import Program
@@ -18,6 +17,7 @@ from interpreter.cluster.names import NUMBER, OWNER_KIND, ROLLOUT, VERBS, verb_a
 from interpreter.objects import Manifest
 from interpreter.series import CheckPoint
 from interpreter.state import CheckRecord, CheckResult, CheckSeries, Entry, Instant, Verdict
+from rollway.cluster.reading import instant, items, mapping, number, text
 
 CANARY = "Canary"
 INVALID = "InvalidPolicy"
@@ -110,55 +110,55 @@ class Shown:
 
 def shown(manifest: Manifest, runs: Iterable[RunShown] = ()) -> Shown:
     """A rollout from its object, and the runs that may be its own."""
-    metadata, status = _map(manifest.get("metadata")), _map(manifest.get("status"))
-    spec = _map(manifest.get("spec"))
-    uid, kind = _text(metadata.get("uid")), _text(manifest.get("kind"))
+    metadata, status = mapping(manifest.get("metadata")), mapping(manifest.get("status"))
+    spec = mapping(manifest.get("spec"))
+    uid, kind = text(metadata.get("uid")), text(manifest.get("kind"))
     run = latest(runs, uid)
     return Shown(
         kind=kind,
-        namespace=_text(metadata.get("namespace")),
-        name=_text(metadata.get("name")),
+        namespace=text(metadata.get("namespace")),
+        name=text(metadata.get("name")),
         uid=uid,
-        phase=_text(status.get("phase")),
+        phase=text(status.get("phase")),
         suspended=spec.get("suspend") is True,
         deleting="deletionTimestamp" in metadata,
-        revision=_text(status.get("revision") or status.get("lastAppliedSpec")) or (run.revision if run else ""),
-        primary=_text(status.get("lastPromotedSpec")),
+        revision=text(status.get("revision") or status.get("lastAppliedSpec")) or (run.revision if run else ""),
+        primary=text(status.get("lastPromotedSpec")),
         place=_place(status.get("step")) or (run.place if run and not run.outcome else None),
-        weight=_number(status.get("canaryWeight" if kind == CANARY else "weight")),
-        failed=int(_number(status.get("failedChecks"))),
-        iterations=max(0, int(_number(status.get("iterations")))),
-        reason=_text(status.get("reason")) if kind != CANARY else (run.reason if run else ""),
+        weight=number(status.get("canaryWeight" if kind == CANARY else "weight")),
+        failed=int(number(status.get("failedChecks"))),
+        iterations=max(0, int(number(status.get("iterations")))),
+        reason=text(status.get("reason")) if kind != CANARY else (run.reason if run else ""),
         problem=_problem(status),
         created=instant(metadata.get("creationTimestamp")),
         check=_check(status.get("lastCheck")) or (run.check if run else None),
         run=run,
-        asked=tuple(_asked(_map(metadata.get("annotations")))),
+        asked=tuple(_asked(mapping(metadata.get("annotations")))),
     )
 
 
 def run_shown(manifest: Manifest) -> RunShown:
     """A run from its object."""
-    metadata, status = _map(manifest.get("metadata")), _map(manifest.get("status"))
-    spec, labels = _map(manifest.get("spec")), _map(metadata.get("labels"))
+    metadata, status = mapping(manifest.get("metadata")), mapping(manifest.get("status"))
+    spec, labels = mapping(manifest.get("spec")), mapping(metadata.get("labels"))
     return RunShown(
-        name=_text(metadata.get("name")),
-        number=int(_number(spec.get("number") or labels.get(NUMBER))),
-        revision=_text(spec.get("revision")),
-        phase=_text(status.get("phase")),
-        outcome=_text(status.get("outcome")),
-        reason=_text(status.get("reason")),
-        weight=_number(status.get("weight")),
+        name=text(metadata.get("name")),
+        number=int(number(spec.get("number") or labels.get(NUMBER))),
+        revision=text(spec.get("revision")),
+        phase=text(status.get("phase")),
+        outcome=text(status.get("outcome")),
+        reason=text(status.get("reason")),
+        weight=number(status.get("weight")),
         place=_place(status.get("step")),
-        failed=int(_number(status.get("failedChecks"))),
-        iterations=int(_number(status.get("iterations"))),
+        failed=int(number(status.get("failedChecks"))),
+        iterations=int(number(status.get("iterations"))),
         started=instant(status.get("startedAt")) or instant(metadata.get("creationTimestamp")),
         ended=instant(status.get("endedAt")),
-        log=tuple(_entry(one) for one in _list(status.get("log"))),
+        log=tuple(_entry(one) for one in items(status.get("log"))),
         check=_check(status.get("lastCheck")),
-        owner_uid=_text(_map(spec.get("owner")).get("uid")),
+        owner_uid=text(mapping(spec.get("owner")).get("uid")),
         program_data=spec.get("program"),
-        template=_map(spec.get("template")),
+        template=mapping(spec.get("template")),
         checks=series.from_data(status.get("checks")),
     )
 
@@ -178,39 +178,27 @@ def run_selector(kind: str, name: str = "") -> str:
     return f"{OWNER_KIND}={kind}" + (f",{ROLLOUT}={name}" if name else "")
 
 
-def instant(value: object) -> Instant | None:
-    """A time of Kubernetes' (RFC 3339), or milliseconds since the epoch."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return int(value)
-    if not isinstance(value, str):
-        return None
-    try:
-        return int(datetime.fromisoformat(value).timestamp() * 1000)
-    except ValueError:
-        return None
-
-
 def _asked(annotations: Mapping[str, Any]) -> Iterable[str]:
     """Each verb that stands on an object, with whom it is from."""
     for verb in VERBS:
-        value = _text(annotations.get(verb_annotation(verb)))
+        value = text(annotations.get(verb_annotation(verb)))
         if value:
             said = _said(value)
-            by, revision = _text(said.get("by")), _text(said.get("revision")) or value
+            by, revision = text(said.get("by")), text(said.get("revision")) or value
             yield f"{verb} of {revision}" + (f" by {by}" if by else "")
 
 
 def _said(value: str) -> Mapping[str, Any]:
     try:
-        return _map(json.loads(value))
+        return mapping(json.loads(value))
     except ValueError:
         return {}
 
 
 def _problem(status: Mapping[str, Any]) -> str:
-    for condition in map(_map, _list(status.get("conditions"))):
+    for condition in map(mapping, items(status.get("conditions"))):
         if condition.get("status") == "False" and condition.get("reason") == INVALID:
-            return _text(condition.get("message"))
+            return text(condition.get("message"))
     return ""
 
 
@@ -220,33 +208,33 @@ def _place(value: object) -> Place | None:
     if not isinstance(value, Mapping):
         return None
     index = value.get("index")
-    return Place(index if isinstance(index, int) else -1, _text(value.get("text")), instant(value.get("since")))
+    return Place(index if isinstance(index, int) else -1, text(value.get("text")), instant(value.get("since")))
 
 
 def _entry(value: object) -> Entry:
-    data = _map(value)
+    data = mapping(value)
     step = data.get("step")
     return Entry(
         at_ms=instant(data.get("at")) or 0,
         step=step if isinstance(step, int) else -1,
-        weight=_number(data.get("weight")),
-        what=_text(data.get("what")),
-        text=_text(data.get("text")),
+        weight=number(data.get("weight")),
+        what=text(data.get("what")),
+        text=text(data.get("text")),
     )
 
 
 def _check(value: object) -> CheckRecord | None:
-    data = _map(value)
+    data = mapping(value)
     verdict = _verdict(data.get("verdict"))
     at = instant(data.get("at"))
     if verdict is None or at is None:
         return None
-    results = (_result(_map(one)) for one in _list(data.get("results")))
+    results = (_result(mapping(one)) for one in items(data.get("results")))
     return CheckRecord(
         at_ms=at,
-        late_ms=int(_number(data.get("lateMs"))),
-        step=int(_number(data.get("step"))),
-        weight=_number(data.get("weight")),
+        late_ms=int(number(data.get("lateMs"))),
+        step=int(number(data.get("step"))),
+        weight=number(data.get("weight")),
         verdict=verdict,
         results=tuple(result for result in results if result is not None),
     )
@@ -258,42 +246,23 @@ def _result(data: Mapping[str, Any]) -> CheckResult | None:
         return None
     kind = data.get("kind")
     return CheckResult(
-        text=_text(data.get("text")),
+        text=text(data.get("text")),
         kind=kind if kind in ("observe", "abort", "call", "abort_gate") else "require",
         verdict=verdict,
         values=tuple(_values(data.get("values"))),
-        detail=_text(data.get("detail")),
+        detail=text(data.get("detail")),
     )
 
 
 def _values(value: object) -> Iterable[tuple[str, str]]:
     if isinstance(value, Mapping):
         yield from ((str(name), str(one)) for name, one in value.items())
-    for one in _list(value):
+    for one in items(value):
         if isinstance(one, Mapping):
-            yield _text(one.get("name")), str(one.get("value", ""))
+            yield text(one.get("name")), str(one.get("value", ""))
         elif isinstance(one, (list, tuple)) and len(one) == 2:
             yield str(one[0]), str(one[1])
 
 
 def _verdict(value: object) -> Verdict | None:
     return next((verdict for verdict in Verdict if verdict.value == value), None)
-
-
-def _map(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _number(value: object) -> float:
-    try:
-        return float(value) if isinstance(value, (int, float, str)) else 0.0
-    except ValueError:
-        return 0.0

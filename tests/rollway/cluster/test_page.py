@@ -9,7 +9,8 @@ import pytest
 
 from interpreter.objects import Manifest
 from rollway.cluster import page
-from rollway.cluster.shown import instant, run_shown, shown
+from rollway.cluster.reading import instant
+from rollway.cluster.shown import run_shown, shown
 from tests.rollway.cluster.objects import WAITS, rollout, run
 
 NOW = instant("2026-11-23T10:07:30Z") or 0

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from interpreter.state import Verdict
-from rollway.cluster.shown import Place, instant, run_selector, run_shown, runs_of, shown
+from rollway.cluster.reading import instant
+from rollway.cluster.shown import Place, run_selector, run_shown, runs_of, shown
 from tests.rollway.cluster.objects import canary, program, rollout, run
 
 

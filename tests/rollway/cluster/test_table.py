@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rollway.cluster import table
-from rollway.cluster.shown import instant, run_shown, shown
+from rollway.cluster.reading import instant
+from rollway.cluster.shown import run_shown, shown
 from tests.rollway.cluster.objects import WAITS, canary, rollout, run
 
 NOW = instant("2026-11-23T10:07:30Z") or 0

@@ -1,0 +1,51 @@
+"""Reading objects leniently: each of these gives what is there if it is of the form wanted, and else nothing of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from interpreter.state import Instant
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """A mapping, empty for anything else."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def items(value: object) -> list[Any]:
+    """A list, empty for anything else."""
+    return value if isinstance(value, list) else []
+
+
+def text(value: object) -> str:
+    """A text, empty for anything else."""
+    return value if isinstance(value, str) else ""
+
+
+def number(value: object) -> float:
+    """A number, also of one in words; 0 for anything else, and for what is not finite."""
+    try:
+        found = float(value) if isinstance(value, (int, float, str)) else 0.0
+    except (ValueError, OverflowError):
+        return 0.0
+    return found if math.isfinite(found) else 0.0
+
+
+def whole(value: object) -> int:
+    """A whole number; 0 for anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def instant(value: object) -> Instant | None:
+    """A time of Kubernetes' (RFC 3339), or milliseconds since the epoch."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return int(value)
+    if not isinstance(value, str):
+        return None
+    try:
+        return int(datetime.fromisoformat(value).timestamp() * 1000)
+    except ValueError:
+        return None
