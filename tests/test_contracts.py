@@ -24,6 +24,7 @@ SHELLS = {
     "simulator",
     "state_json",
     "templates",
+    "web",
     "webhooks",
 }
 """The parts of the interpreter that may do I/O or start others that do; the rest is pure."""
