@@ -17,7 +17,7 @@ from interpreter.state import CheckLine, Instant
 from rollway.charts import Chart, Line, Mark, Threshold
 from rollway.cluster.shown import RunShown
 from rollway.cluster.table import when
-from rollway.scales import Axis, quantity
+from rollway.scales import Axis
 
 WIDTH, HEIGHT = 720, 220
 _SHARES = frozenset({"percent", "ratio"})
