@@ -59,7 +59,7 @@ def _settle_home(turn: Turn) -> bool:
     run = turn.running
     turn.set_run(stage=Stage.DRAIN, drained_ms=turn.clock + turn.program.scale_down_delay_ms)
     if run.outcome is Outcome.ROLLED_BACK:
-        turn.tell("RolledBack", f"rolled back {run.revision}: {run.reason}", "error")
+        turn.tell("RolledBack", f"rolled back {run.revision}: {run.reason}", "error", ("retry",))
     elif run.outcome is Outcome.REVERTED:
         turn.tell("Reverted", f"ended the rollout of {run.revision} unharmed: {run.reason}")
     else:
@@ -80,14 +80,31 @@ def _settle_drain(turn: Turn) -> bool:
     return True
 
 
-def handle(turn: Turn, moment: Moment) -> None:
-    """Set off the policy's handlers of this moment. Their calls are not waited for: a failure is an event."""
+def handle(turn: Turn, moment: Moment, asks: tuple[str, ...] = ()) -> None:
+    """Set off the policy's handlers of this moment. Their calls are not waited for: a failure is an event. `asks` are
+    the verbs by which a person can answer."""
     for index, step in enumerate(turn.program.handlers.get(moment, ())):
         if step.op == "call":
             turn.call(step.webhook, turn.call_key(f"on-{moment}", index), awaited=False)
         else:
-            turn.notify(step.channel, step.message or _DEFAULT_MESSAGES[moment], _severity(moment))
+            message = step.message or _DEFAULT_MESSAGES[moment]
+            turn.notify(step.channel, message, _severity(moment), event=_event(turn, moment), asks=asks)
 
+
+def _event(turn: Turn, moment: Moment) -> str:
+    """The word for what a handler tells of."""
+    if moment == "rollback" and turn.running.outcome is Outcome.REVERTED:
+        return "Reverted"
+    return _EVENTS[moment]
+
+
+_EVENTS: dict[Moment, str] = {
+    "start": "NewRevision",
+    "pause": "Waiting",
+    "promoted": "Promoted",
+    "rollback": "RolledBack",
+    "finished": "Finished",
+}
 
 _DEFAULT_MESSAGES: dict[Moment, str] = {
     "start": "{{ rollout }}: the rollout of {{ revision }} begins",

@@ -34,6 +34,7 @@ from interpreter.state import (
     EventAction,
     Inputs,
     Instant,
+    NotifyAction,
     Outcome,
     Phase,
     Run,
@@ -58,7 +59,8 @@ HANDLERS: Mapping[Phase, Callable[[Turn], bool]] = {
 
 _UNDER_WAY = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROMOTING})
 _MOST_LOOKS = 100
-_MOST_ATTEMPTS = 2
+_MOST_ATTEMPTS = {"event": 2, "notify": 5}
+"""How many drivers set out to do an action: more would repeat it without end where each of them dies of it."""
 _FULL = CanaryScale("full")
 _SUSPENDED = "suspended: the traffic stays as it is"
 
@@ -117,12 +119,14 @@ def _take_results(turn: Turn) -> None:
     """Put results beside the calls that are waited for, and drop what has been done."""
     if not turn.outbox:
         return
-    if turn.inputs.restarted:
-        turn.outbox = [again for action in turn.outbox if (again := _again(action)) is not None]
     results = turn.inputs.results
     kept: list[Action] = []
     failures: list[tuple[Action, str]] = []
-    for action in turn.outbox:
+    for pending in turn.outbox:
+        action = _again(pending) if turn.inputs.restarted else pending
+        if action is None:
+            failures.append((pending, f"given up after {pending.attempts} restarts of the controller"))
+            continue
         result = results.get(action.key)
         if result is None:
             kept.append(action)
@@ -130,6 +134,8 @@ def _take_results(turn: Turn) -> None:
             kept.append(changed(action, result=result))
         elif not result.ok:
             failures.append((action, result.detail))
+        elif result.handle and isinstance(action, NotifyAction):
+            _keep_handle(turn, action, result.handle)
     turn.outbox = kept
     for action, why in failures:
         _say_failed(turn, action, why)
@@ -139,7 +145,14 @@ def _again(action: Action) -> Action | None:
     """The action once more after a restart; None for a message that has been set out often enough."""
     if isinstance(action, CallAction):
         return action if action.result is not None else changed(action, attempts=action.attempts + 1)
-    return changed(action, attempts=action.attempts + 1) if action.attempts < _MOST_ATTEMPTS else None
+    return changed(action, attempts=action.attempts + 1) if action.attempts < _MOST_ATTEMPTS[action.kind] else None
+
+
+def _keep_handle(turn: Turn, action: NotifyAction, handle: str) -> None:
+    """By what the service knows the message of this run; that of an earlier run is not changed any more."""
+    run = turn.run
+    if run is not None and action.context.get("run") == str(run.number) and run.handles.get(action.channel) != handle:
+        turn.set_run(handles={**run.handles, action.channel: handle})
 
 
 def _say_failed(turn: Turn, action: Action, why: str) -> None:

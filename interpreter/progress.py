@@ -64,14 +64,14 @@ def _paused(turn: Turn) -> bool:
             return True
         turn.set_run(paused=False)
         turn.because("")
-        turn.event("Resumed", f"resumed{by(signal)}")
+        turn.tell("Resumed", f"resumed{by(signal)}")
         return False
     signal = take(turn, "pause")
     if signal is None:
         return False
     turn.set_run(paused=True)
     turn.because(f"paused{by(signal)}")
-    turn.tell("Paused", f"paused{by(signal)} at {turn.state.routing.weight:g}%", "warn")
+    turn.tell("Paused", f"paused{by(signal)} at {turn.state.routing.weight:g}%", "warn", ("resume", "abort"))
     return True
 
 

@@ -73,7 +73,7 @@ def _fail(turn: Turn, why: str) -> None:
         reason = f"{why}; the target has moved on from {run.revision}, so the traffic stays with the primary"
     turn.set_run(outcome=Outcome.PROMOTION_FAILED, reason=reason, ended_ms=turn.now, stage=Stage.OVER)
     turn.enter(Phase.FAILED, reason)
-    turn.tell("PromotionFailed", f"promotion of {run.revision} failed: {reason}", "error")
+    turn.tell("PromotionFailed", f"promotion of {run.revision} failed: {reason}", "error", ("retry",))
     handle(turn, "finished")
 
 

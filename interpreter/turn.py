@@ -21,6 +21,7 @@ from interpreter.state import (
     Answer,
     CallAction,
     CanaryScale,
+    CheckRecord,
     Cursor,
     Entry,
     EventAction,
@@ -41,6 +42,13 @@ from interpreter.state import (
 _LOG_LIMIT = 200
 _FULL = CanaryScale("full")
 _LITERAL = "{{ text }}"
+_PROGRESS = frozenset(
+    {"CanaryReady", "CheckFailed", "GateOpen", "TrafficRouted", "TrafficReturning", "TrafficReturned"}
+)
+"""Events that are no messages of their own, but change the message that a service shows of the run already."""
+_SETTLED_LATER = frozenset({"alertmanager", "pagerduty", "provider"})
+"""Kinds of channels where what was raised must be settled, whatever severities they are told of."""
+_MOST_CHECKS_TOLD = 10
 Severity = Literal["info", "warn", "error"]
 
 
@@ -160,20 +168,49 @@ class Turn:
 
     def event(self, reason: str, message: str, *, warning: bool = False) -> None:
         """Record what happened, as an event and in the run's log."""
+        self._record(reason, message, warning=warning)
+        if reason in _PROGRESS and self.run is not None:
+            for name in self.run.handles:
+                self.notify(name, _LITERAL, text=message, event=reason, update=True)
+
+    def tell(self, reason: str, message: str, severity: Severity = "info", asks: tuple[str, ...] = ()) -> None:
+        """An event that people are told of: it goes to the rollout's channels too. `asks` are the verbs by which a
+        person can answer it."""
+        self._record(reason, message, warning=severity != "info")
+        shown = self.run.handles if self.run is not None else {}
+        for name in self.program.notify:
+            channel = self.program.channels[name]
+            is_news = severity in channel.at
+            if is_news or name in shown or channel.kind in _SETTLED_LATER:
+                self.notify(name, _LITERAL, severity, message, event=reason, asks=asks, update=not is_news)
+
+    def notify(
+        self,
+        channel: str,
+        template: str,
+        severity: Severity = "info",
+        text: str = "",
+        *,
+        event: str = "Message",
+        asks: tuple[str, ...] = (),
+        update: bool = False,
+    ) -> None:
+        """Send a message, a template over `context()` and `text`, to one channel. `NotifyAction` has the rest."""
+        context = {**self.context(), "text": text}
+        step = self.run.cursor.pc if self.run is not None else -1
+        action = NotifyAction(
+            *(self._key(channel), channel, severity, template, context),
+            attempts=1,
+            event=event,
+            asks=asks,
+            step=step,
+            update=update,
+        )
+        self.outbox.append(action)
+
+    def _record(self, reason: str, message: str, *, warning: bool) -> None:
         self.outbox.append(EventAction(self._key(reason), reason, message, warning, attempts=1))
         self.log(reason, message)
-
-    def tell(self, reason: str, message: str, severity: Severity = "info") -> None:
-        """An event that people are told of: it goes to the rollout's channels too."""
-        self.event(reason, message, warning=severity != "info")
-        for name in self.program.notify:
-            if severity in self.program.channels[name].at:
-                self.notify(name, _LITERAL, severity, message)
-
-    def notify(self, channel: str, template: str, severity: Severity = "info", text: str = "") -> None:
-        """Send a message, a template over `context()` and `text`, to one channel."""
-        context = {**self.context(), "text": text}
-        self.outbox.append(NotifyAction(self._key(channel), channel, severity, template, context, attempts=1))
 
     def call(self, webhook: str, key: str, *, awaited: bool) -> ActionResult | None:
         """The result of a call, or None while it is out; the call goes out if it has not yet."""
@@ -220,6 +257,8 @@ class Turn:
             "step": program.spans[step].text if 0 <= step < len(program.spans) else "",
             "reason": (run.reason if run else "") or self.state.reason,
             "failed_checks": str(run.failed_checks if run else 0),
+            "checks": _lines(run.last_check) if run and run.last_check else "",
+            "run": str(run.number) if run else "",
         }
 
     def log(self, what: str, text: str) -> None:
@@ -233,3 +272,13 @@ class Turn:
             half = _LOG_LIMIT // 2
             log = (*log[:half], *log[half + 1 :])
         self.run = changed(run, log=(*log, entry))
+
+
+def _lines(record: CheckRecord) -> str:
+    """What the last check saw, a line for each of its own: the condition, which has the threshold, the values, and what
+    came of it."""
+    lines = []
+    for result in record.results[:_MOST_CHECKS_TOLD]:
+        values = ", ".join(f"{name} is {value}" for name, value in result.values[:_MOST_CHECKS_TOLD])
+        lines.append(": ".join(part for part in (f"`{result.words}`", values, result.verdict.value) if part))
+    return "\n".join(lines)

@@ -57,5 +57,6 @@ def _announce(turn: Turn, reason: str) -> None:
     turn.enter(Phase.WAITING_PROMOTION, reason)
     if not turn.cursor.settled:
         turn.set_cursor(settled=True)
-        turn.tell("WaitingForPromotion", reason, "warn")
-        handle(turn, "pause")
+        asks = ("approve" if approval_missing(turn) is not None else "promote", "abort")
+        turn.tell("WaitingForPromotion", reason, "warn", asks)
+        handle(turn, "pause", asks)

@@ -56,11 +56,12 @@ def _announce(turn: Turn, op: WaitOp) -> None:
     turn.set_cursor(settled=True)
     why = f"waiting for {subject(op)}"
     turn.enter(Phase.WAITING_PROMOTION if _before_promotion(turn) else turn.state.phase, why)
+    asks = ("approve", "abort") if op.gate is None else ("promote", "abort")
     if op.gate is not None and turn.program.gates[op.gate].mute:
         turn.event("WaitingForGate", why, warning=True)
     else:
-        turn.tell("WaitingForApproval" if op.gate is None else "WaitingForGate", why, "warn")
-    handle(turn, "pause")
+        turn.tell("WaitingForApproval" if op.gate is None else "WaitingForGate", why, "warn", asks)
+    handle(turn, "pause", asks)
 
 
 def _before_promotion(turn: Turn) -> bool:
@@ -93,7 +94,7 @@ def approved(turn: Turn) -> bool:
     if signal is None:
         return False
     turn.set_run(approvals=(*turn.running.approvals, signal.who or "somebody"))
-    turn.event("Approved", f"approved{by(signal)}" + (f": {signal.reason}" if signal.reason else ""))
+    turn.tell("Approved", f"approved{by(signal)}" + (f": {signal.reason}" if signal.reason else ""))
     return True
 
 
