@@ -65,7 +65,7 @@ def _row(step: PlannedStep) -> tuple[str, ...]:
         str(step.place + 1),
         _times(step.starts.soonest, step.ends.soonest),
         _times(step.starts.latest, step.ends.latest),
-        _canary(step),
+        share_of(step),
         "  " * step.depth + _shortened(step.text),
         step.analysis or "",
         ", ".join(ended_by),
@@ -80,7 +80,8 @@ def _times(begin: int | None, end: int | None) -> str:
     return f"{duration(begin)}–{duration(end)}" if end is not None else f"{duration(begin)}–…"
 
 
-def _canary(step: PlannedStep) -> str:
+def share_of(step: PlannedStep) -> str:
+    """The canary's part of the traffic behind a step, with what is mirrored to it and what matches."""
     parts = [_share(step.weight)]
     if step.mirror.high:
         parts.append(f"+{_share(step.mirror)} mirrored")
