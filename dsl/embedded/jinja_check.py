@@ -45,6 +45,8 @@ MESSAGE_VARIABLES: Mapping[str, str] = {
     "step": "the statement that is being carried out",
     "reason": "why it ended, or is waiting",
     "failed_checks": "how many checks have failed",
+    "checks": "what the last check saw, a line for each of its own",
+    "run": "the number of the attempt, as the rollout counts them",
     "text": "the event's own words",
 }
 """What a message's template may name."""
