@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from dsl.ir import Program
-from interpreter.effects import Arrange, Effect, Perform, Persist, Reroute, effects
+from interpreter.effects import Arrange, Effect, Perform, Persist, Reroute, effects, unwritten_for_ms
 from interpreter.machine import advance
 from interpreter.state import (
     Action,
@@ -128,7 +128,16 @@ class Driver:
         await self._carry_out(todo)
         self._boundary("end of pass")
         self._forget(step)
+        step = self._with_wake(step)
         return step, any(isinstance(effect, Persist | Reroute) for effect in todo)
+
+    def _with_wake(self, step: Step) -> Step:
+        """Woken also when what has not been written yet is to be."""
+        left = unwritten_for_ms(self._persisted, self.state)
+        if left is not None:
+            later = self.runtime.now() + left
+            self.wake_at_ms = later if self.wake_at_ms is None else min(self.wake_at_ms, later)
+        return replace(step, wake_at_ms=self.wake_at_ms)
 
     async def _carry_out(self, todo: tuple[Effect, ...]) -> None:
         """Do the effects in order. What fails before the state is written ends the pass, for the rest stands on it.

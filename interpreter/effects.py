@@ -3,6 +3,11 @@
 Traffic is taken off the canary before the state is written, and put on it only after, so that a crash between any two
 effects leaves no more traffic on the canary than the last written state allows (interpreter.md §4). Every runtime does
 these effects one by one, in this order; what they do is up to it.
+
+Writes are what a rollout costs, so nothing is written that a restart would find out by itself. The passing of time is
+not. Why a rollout waits is written once it has stood for a while: a workload that comes up says something else every
+second. Events are not kept for a restart: the record of the run has each of them, and a crash in the moment between
+the two loses one line of `kubectl describe`, where a kept one would cost every rollout two writes.
 """
 
 from __future__ import annotations
@@ -12,7 +17,10 @@ from dataclasses import dataclass
 from interpreter.frozen import changed
 from interpreter.phases import AT_REST
 from interpreter.routing import reduced
-from interpreter.state import Action, Desired, Routing, State, Step
+from interpreter.state import Action, Desired, EventAction, Routing, State, Step
+
+REASON_MS = 10_000
+"""How long a new reason to wait stands before it is written for its own sake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +66,9 @@ def effects(previous: State, step: Step, seen: Routing | None) -> tuple[Effect, 
         if safe != seen:
             todo.append(Reroute(safe))
             seen = safe
-    if _differs(previous, step.state):
-        todo.append(Persist(step.state))
+    kept = durable(step.state)
+    if _differs(previous, kept):
+        todo.append(Persist(kept))
     if wanted is not None and seen != wanted:
         todo.append(Reroute(wanted))
     todo.append(Arrange(step.desired))
@@ -67,13 +76,28 @@ def effects(previous: State, step: Step, seen: Routing | None) -> tuple[Effect, 
     return tuple(todo)
 
 
+def durable(state: State) -> State:
+    """What of a state is written: all but the events that are on their way."""
+    if not any(isinstance(action, EventAction) for action in state.outbox):
+        return state
+    return changed(state, outbox=tuple(action for action in state.outbox if not isinstance(action, EventAction)))
+
+
+def unwritten_for_ms(previous: State, state: State) -> int | None:
+    """How long from now nothing of `state` needs to be written for its own sake; None if all of it has been."""
+    if previous.reason == state.reason:
+        return None
+    return max(0, REASON_MS - (state.clock_ms - previous.clock_ms))
+
+
 def _differs(previous: State, state: State) -> bool:
     """Whether anything has changed that is worth a write.
 
-    The passing of time alone is not. Nor is, while a run is under way, that something has been sent: it is noted with
-    the next write, and a crash before that repeats it, once, as a crash before any other note would.
+    Nor is it, while a run is under way, that something has been sent: it is noted with the next write, and a crash
+    before that repeats it, once, as a crash before any other note would.
     """
-    now = changed(state, clock_ms=previous.clock_ms, wall_ms=previous.wall_ms)
+    reason = state.reason if unwritten_for_ms(previous, state) == 0 else previous.reason
+    now = changed(state, clock_ms=previous.clock_ms, wall_ms=previous.wall_ms, reason=reason)
     if now == previous:
         return False
     if state.phase in AT_REST or len(now.outbox) >= len(previous.outbox):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from dsl.ir import Metric, Program, WaitOp
 from dsl.ir_json import digest
-from interpreter.effects import Effect, Persist, Reroute, effects
+from interpreter.effects import Effect, Reroute, effects
 from interpreter.machine import advance
 from interpreter.phases import AT_REST
 from interpreter.simulator.inversion import Problem
@@ -85,8 +85,7 @@ class _Runtime:
         todo = effects(state, step, self.world.routing)
         for effect in todo:
             self._do(effect)
-        written = self.world.persisted if Persist(step.state) in todo else None
-        self.state = decode(encode(step.state) if written is None else written)
+        self.state = decode(encode(step.state))
         self.world.forget_results(self.state)
         self.world.notice(self.state)
         self.recorder.see(self.world, self.state)
