@@ -49,16 +49,8 @@ backtest-guide: $(READY) ## write the outputs and charts of the guide to backtes
 controlplane: $(READY) ## find the Kubernetes control plane that tests run against, or build it (ten minutes, once)
 	@$(BIN)/python -m tests.controlplane.fetch
 
-.PHONY: skipper
-skipper: $(READY) ## find the Skipper that tests run against, or build it
-	@$(BIN)/python -m tests.skipper.fetch
-
-.PHONY: traefik
-traefik: $(READY) ## find the Traefik that tests run against, or build it (six minutes, once; without it they are left out)
-	@$(BIN)/python -m tests.traefik.fetch
-
 .PHONY: servers
-servers: $(READY) ## find the servers that tests run against, or fetch and build them (two minutes, once)
+servers: $(READY) ## find the servers that tests run against, or fetch and build them (five minutes, once)
 	@$(BIN)/python -m tests.servers.fetch
 
 .PHONY: test
@@ -68,10 +60,8 @@ test: $(READY) ## all tests
 	@if found=$$($(BIN)/python -m tests.controlplane.fetch); then \
 	echo "tests run against $$("$$found/kube-apiserver" --version) in $$found"; \
 	else echo "tests that need a control plane fail in CI, and are left out elsewhere"; fi
-	@if found=$$($(BIN)/python -m tests.skipper.fetch); then "$$found" -version | sed 's/^/tests run against /'; \
-	else echo "tests that need a Skipper fail in CI, and are left out elsewhere"; fi
 	@$(BIN)/python -m tests.servers.fetch | sed 's/^/tests run against /' \
-	|| echo "tests that need another metric server fail in CI, and are left out elsewhere"
+	|| echo "tests that need another server fail in CI, and are left out elsewhere"
 	$(BIN)/pytest -q -n 2
 
 .PHONY: check

@@ -29,7 +29,7 @@ from tests.e2e.stage import Programs, StageError, stage
 from tests.e2e.story import Story
 from tests.goprograms import UnavailableError, say
 from tests.prometheus.server import FETCH
-from tests.skipper import fetch as skipper
+from tests.servers.recipes import SKIPPER
 
 
 def main(words: list[str]) -> int:
@@ -61,7 +61,7 @@ def programs(*, may_build: bool) -> Programs:
     if looked.returncode != 0:
         raise UnavailableError(looked.stderr.strip())
     return Programs(
-        control_plane.find(may_build=may_build), skipper.find(may_build=may_build), Path(looked.stdout.strip())
+        control_plane.find(may_build=may_build), SKIPPER.find(may_make=may_build), Path(looked.stdout.strip())
     )
 
 

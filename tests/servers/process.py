@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -32,6 +33,21 @@ def program(server: Server, environment: Mapping[str, str] = os.environ) -> Path
         missing(f"no {server.name} for the tests: {error}")
 
 
+class Door(NamedTuple):
+    """Where a server is to listen. It is ready when it answers `path` with 2xx; "": with anything; None: when it takes
+    a connection."""
+
+    port: int
+    path: str | None
+
+
+class Start(NamedTuple):
+    """How a server is started, and where it listens then."""
+
+    command: tuple[str, ...]
+    doors: tuple[Door, ...]
+
+
 @contextmanager
 def serving(
     command: Callable[[int], tuple[str, ...]],
@@ -39,18 +55,49 @@ def serving(
     ready: str | None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[int]:
-    """The port on which the server that `command` starts listens by now. It is ready when it answers the path `ready`
-    with 2xx; None: when it takes a connection. It has no environment but the one given."""
+    """The port on which the server that `command` starts listens by now; for `ready` see Door."""
+
+    def start() -> Start:
+        port = free_port()
+        return Start(command(port), (Door(port, ready),))
+
+    with started(start, folder, environment) as (door,):
+        yield door.port
+
+
+@contextmanager
+def proxying(
+    command: Callable[[int, int], tuple[str, ...]],
+    folder: Path,
+    ready: str,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[tuple[str, str]]:
+    """The URLs at which a proxy listens by now: for traffic, and for those who look after it. It takes both ports, and
+    is ready when it answers the path `ready` at the second one."""
+
+    def start() -> Start:
+        traffic, support = free_port(), free_port()
+        return Start(command(traffic, support), (Door(support, ready), Door(traffic, "")))
+
+    with started(start, folder, environment) as (support, traffic):
+        yield f"http://127.0.0.1:{traffic.port}", f"http://127.0.0.1:{support.port}"
+
+
+@contextmanager
+def started(
+    start: Callable[[], Start], folder: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[Door, ...]]:
+    """The doors of a server that listens at all of them by now. If it ends instead, as it does when somebody else has
+    taken a port, it is started again, on other ports. It has no environment but the one given."""
     log = folder / "log"
     for _ in range(MOST_STARTS):
-        port = free_port()
-        words = command(port)
+        command, doors = start()
         with ExitStack() as stack:
-            process = stack.enter_context(_process(words, folder, log, environment or {}))
-            if _is_ready(port, ready, process):
-                yield port
+            process = stack.enter_context(_process(command, folder, log, environment or {}))
+            if all(_is_ready(door, process) for door in doors):
+                yield doors
                 return
-    pytest.fail(f"{words[0]} does not come to be ready: {' | '.join(tail(log, 5))}")
+    pytest.fail(f"{command[0]} does not come to be ready: {' | '.join(tail(log, 5))}")
 
 
 @contextmanager
@@ -79,16 +126,16 @@ def _process(
         pytest.fail(f"{command[0]} cannot be started: {error}")
 
 
-def _is_ready(port: int, path: str | None, process: subprocess.Popen[bytes]) -> bool:
-    """Wait for it; False if it has ended instead, as it does when somebody else has taken the port."""
+def _is_ready(door: Door, process: subprocess.Popen[bytes]) -> bool:
+    """Wait for it; False if the process has ended instead."""
     limit = time.monotonic() + PATIENCE_S
     with httpx.Client(trust_env=False, timeout=5) as client:
         while process.poll() is None and time.monotonic() < limit:
             try:
-                if path is None:
-                    socket.create_connection(("127.0.0.1", port), timeout=5).close()
+                if door.path is None:
+                    socket.create_connection(("127.0.0.1", door.port), timeout=5).close()
                     return True
-                if client.get(f"http://127.0.0.1:{port}{path}").is_success:
+                if client.get(f"http://127.0.0.1:{door.port}{door.path}").is_success or not door.path:
                     return True
             except (OSError, httpx.HTTPError):
                 pass

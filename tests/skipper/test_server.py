@@ -10,10 +10,11 @@ from pathlib import Path
 from threading import Thread
 
 import httpx
-import pytest
 
 from tests.controlplane.cluster import ControlPlane
-from tests.skipper.server import binary, running
+from tests.servers.process import program
+from tests.servers.recipes import SKIPPER
+from tests.skipper.server import running
 
 RULES = [
     {"apiGroups": [group], "resources": ["*"], "verbs": ["get", "list"]}
@@ -46,7 +47,7 @@ def answering(text: str) -> Iterator[str]:
 
 
 def test_traffic_goes_where_the_route_group_says(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> None:
-    program = binary()
+    binary = program(SKIPPER)
     control_plane.install_crds("skipper")
     path = f"/apis/zalando.org/v1/namespaces/{namespace}/routegroups/app"
     kubeconfig = control_plane.as_service_account(namespace, "skipper", RULES)
@@ -60,7 +61,10 @@ def test_traffic_goes_where_the_route_group_says(control_plane: ControlPlane, na
             return {"apiVersion": "zalando.org/v1", "kind": "RouteGroup", "metadata": {"name": "app"}, "spec": spec}
 
         control_plane.api.apply(path, shares(100))
-        with running(program, tmp_path, kubeconfig, namespace) as skipper, httpx.Client(trust_env=False) as client:
+        with (
+            running(binary, tmp_path, kubeconfig, namespace) as skipper,
+            httpx.Client(trust_env=False) as client,
+        ):
 
             def answers() -> set[str]:
                 return {client.get(skipper.url, headers={"Host": "app.test"}).text for _ in range(100)}
@@ -73,13 +77,3 @@ def test_traffic_goes_where_the_route_group_says(control_plane: ControlPlane, na
             control_plane.api.apply(path, shares(0))
             skipper.until(lambda routes: "Traffic(0)" in routes)
             assert answers() == {"two"}
-
-
-def test_without_one_a_test_fails_in_ci_and_is_left_out_elsewhere(tmp_path: Path) -> None:
-    nowhere = {"XDG_CACHE_HOME": str(tmp_path)}
-    with pytest.raises(pytest.skip.Exception, match="no Skipper for the tests: run `make skipper`"):
-        binary(nowhere)
-    with pytest.raises(pytest.fail.Exception, match="no Skipper for the tests"):
-        binary({**nowhere, "CI": "true"})
-    with pytest.raises(pytest.skip.Exception, match="ROLLWAY_SKIPPER is `nowhere`, which is no program"):
-        binary({**nowhere, "ROLLWAY_SKIPPER": "nowhere"})

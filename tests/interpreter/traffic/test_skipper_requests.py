@@ -31,7 +31,9 @@ from tests.controlplane.plane import write_kubeconfig
 from tests.interpreter.traffic.pretence import Pretence
 from tests.interpreter.traffic.rigs import manifest, site
 from tests.interpreter.traffic.situations import HEADER, matching, weight
-from tests.skipper.server import RealSkipper, binary, running
+from tests.servers.process import program
+from tests.servers.recipes import SKIPPER as SKIPPER_SERVER
+from tests.skipper.server import RealSkipper, running
 
 SKIPPER = Skipper()
 SESSION = "s3ss10n"
@@ -160,7 +162,6 @@ def _slice(name: str, port: int) -> Manifest:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder, lists = tmp_path_factory.mktemp("skipper"), Lists()
     backends = {name: Backend(name) for name in ARMS}
-    program = binary()
     with ExitStack() as stack:
         ports = {name: stack.enter_context(served(backend)) for name, backend in backends.items()}
         lists.items = {
@@ -171,7 +172,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         }
         url = f"http://127.0.0.1:{stack.enter_context(served(lists))}"
         kubeconfig = write_kubeconfig(folder / "kubeconfig", url, Path(certifi.where()).read_bytes(), "token", "test")
-        skipper = stack.enter_context(running(program, folder, kubeconfig, "test"))
+        skipper = stack.enter_context(running(program(SKIPPER_SERVER), folder, kubeconfig, "test"))
         client = stack.enter_context(httpx.Client(trust_env=False, timeout=10))
         yield Shop(skipper, lists, backends, Pretence([_ingress()]), client)
 

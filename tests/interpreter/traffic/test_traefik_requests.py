@@ -31,7 +31,7 @@ from tests.controlplane.cluster import ControlPlane
 from tests.interpreter.traffic.rigs import manifest, site
 from tests.interpreter.traffic.situations import HEADER, matching, weight
 from tests.interpreter.traffic.test_on_a_control_plane import Cluster
-from tests.traefik.server import GROUP, MORE_KINDS, RealTraefik, binary, running
+from tests.traefik.server import GROUP, MORE_KINDS, RealTraefik, running
 
 TRAEFIK = Traefik()
 API = f"{GROUP}/v1alpha1"
@@ -174,7 +174,7 @@ def _is_served(control_plane: ControlPlane, plural: str) -> bool:
 
 @pytest.fixture(scope="module")
 def shop(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    program, folder, port = binary(), tmp_path_factory.mktemp("traefik"), free_port()
+    folder, port = tmp_path_factory.mktemp("traefik"), free_port()
     control_plane.install_crds("traefik")
     _define_the_rest(control_plane)
     namespace = control_plane.make_namespace()
@@ -186,7 +186,7 @@ def shop(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) 
             stack.enter_context(served(backend, f"127.0.0.{number}", port))
             cluster.make(_service(namespace, backend.name, f"127.0.0.{number}", port))
         cluster.make(_users(namespace, port))
-        traefik = stack.enter_context(running(program, folder, kubeconfig, namespace))
+        traefik = stack.enter_context(running(folder, kubeconfig, namespace))
         client = stack.enter_context(httpx.Client(trust_env=False, timeout=10))
         yield Shop(traefik, cluster, place, backends, client)
     control_plane.drop_namespace(namespace)
