@@ -1,9 +1,9 @@
 """The web application: what stands around every page, every call of the API and every link.
 
 Each answer has the headers that tell a browser what the page may do. From the outside in: the access log; what went
-wrong, in words; a limit of time; the host that is asked for, which must be ours (a name of somebody else's that leads here is DNS rebinding); who is asking, by
-bearer token or by the session's cookie; and, for what changes something, that it comes from a page of our own. What is
-added to it later (`rollway dashboard`) stands inside of all of that.
+wrong, in words; a limit of time; the host that is asked for, which must be ours (a name of somebody else's that leads
+here is DNS rebinding); who is asking, by bearer token or by the session's cookie; and, for what changes something, that
+it comes from a page of our own. What is added to it later (`rollway dashboard`) stands inside of all of that.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import asyncio
 import ipaddress
 import time
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import structlog
@@ -20,10 +19,13 @@ from aiohttp import web
 
 from interpreter.cluster.api import Api
 from interpreter.web import session
+from interpreter.web.keys import LinkKeys
 from interpreter.web.limits import Tries
+from interpreter.web.link_pages import BAD_LINKS, add_links
 from interpreter.web.people import Authority, Person, Unavailable
 from interpreter.web.problems import page_or_problem, problem, told
 from interpreter.web.rest import Views, add_api
+from interpreter.web.site import SITE, Site, address_of, person_of
 
 MOST_BODY = 64 * 1024
 REQUEST_S = 30.0
@@ -53,21 +55,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = structlog.get_logger(__name__)
 
 
-class Site(NamedTuple):
-    """What the handlers share. `external_url` is how people reach it, None if nobody has said; it has no slash at its
-    end. `views` is None where the API has nothing to show."""
-
-    api: Api
-    authority: Authority
-    read_only: bool
-    external_url: str | None
-    views: Views | None
-    bad_logins: Tries
-
-
-SITE = web.AppKey("site", Site)
-
-
 def application(
     api: Api,
     authority: Authority,
@@ -75,15 +62,18 @@ def application(
     read_only: bool = False,
     external_url: str | None = None,
     views: Views | None = None,
+    keys: LinkKeys | None = None,
 ) -> web.Application:
-    """The application, with the API under `/api/v1/`. `external_url` is the address by which people reach it."""
+    """The application, with the API under `/api/v1/` and links under `/l/`. `external_url` is the address by which
+    people reach it; without `keys` no link is good."""
     # The middleware of the list's head is the outermost.
     around = [_logged, _told, _timed, _hosted, _known, _own]
     app = web.Application(middlewares=around, client_max_size=MOST_BODY)
     app.on_response_prepare.append(_head)
     url = external_url.rstrip("/") if external_url else None
-    app[SITE] = Site(api, authority, read_only, url, views, Tries(*BAD_LOGINS))
+    app[SITE] = Site(api, authority, read_only, url, views, keys, Tries(*BAD_LOGINS), Tries(*BAD_LINKS))
     add_api(app)
+    add_links(app)
     return app
 
 
@@ -91,12 +81,6 @@ def lasting(handler: Handler) -> Handler:
     """Marks a handler whose answer goes on for as long as somebody listens."""
     handler.lasting = True  # type: ignore[attr-defined]
     return handler
-
-
-def person_of(request: web.Request) -> Person | None:
-    """Who asks; None if they have not said."""
-    person: Person | None = request.get("person")
-    return person
 
 
 def csrf_of(request: web.Request) -> str:
@@ -158,7 +142,7 @@ async def _logged(request: web.Request, handler: Handler) -> web.StreamResponse:
             path=path,
             status=status,
             person=person.name if person else "",
-            address=request.remote or "",
+            address=address_of(request),
             ms=round((time.monotonic() - begun) * 1000),
         )
     return response
@@ -227,7 +211,7 @@ async def _own(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _recognised(request: web.Request, token: str) -> Person | None:
-    site, address = request.app[SITE], request.remote or ""
+    site, address = request.app[SITE], address_of(request)
     wait = site.bad_logins.wait_s(address)
     if wait > 0:
         headers = {"Retry-After": str(int(wait) + 1)}
@@ -264,8 +248,10 @@ def _is_from_us(request: web.Request) -> bool:
     origin = request.headers.get("Origin")
     if origin is None:
         return True
+    external = request.app[SITE].external_url
+    ours = {request.host.lower(), urlsplit(external or "").netloc.lower()}
     netloc = urlsplit(origin).netloc.lower()
-    return bool(netloc) and _is_ours(netloc, request.app[SITE].external_url) and netloc == request.host.lower()
+    return bool(netloc) and netloc in ours
 
 
 def _over_tls(request: web.Request) -> bool:

@@ -28,6 +28,7 @@ class Why(Enum):
     FORBIDDEN = 403
     MALFORMED = 400
     MISFIT = 409
+    GONE = 410
     BUSY = 503
 
 
