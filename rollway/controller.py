@@ -48,6 +48,19 @@ def command(
         str | None, Option("--kubeconfig", "Who to speak to, and as whom; in a pod, its service account.", "FILE")
     ] = None,
     context: Annotated[str | None, Option("--context", "Which context of the kubeconfig.", "NAME")] = None,
+    refuse: Annotated[
+        str,
+        Option(
+            "--refuse-addresses",
+            "Networks that no webhook, gate, channel or metric server of a policy may be in, beside this machine, its "
+            "link and the metadata of clouds.",
+            "CIDR,…",
+        ),
+    ] = "",
+    allow: Annotated[
+        str,
+        Option("--allow-addresses", "Networks that they may be in though a wider one is refused.", "CIDR,…"),
+    ] = "",
     log_format: Annotated[str, Option("--log-format", "`json`, or `console` for people.", "FORMAT")] = "json",
     log_level: Annotated[str, Option("--log-level", "`debug`, `info`, `warning` or `error`.", "LEVEL")] = "info",
 ) -> int:
@@ -61,6 +74,7 @@ def command(
     Examples:
       rollway controller --metrics-server http://prometheus.monitoring:9090
       rollway controller --namespace shop --no-leader-election --log-format console
+      rollway controller --refuse-addresses 0.0.0.0/0,::/0 --allow-addresses 10.0.0.0/8
 
     Exit codes: 0 told to stop, 1 the cluster cannot be reached or does not allow it, 2 wrong usage.
     """
@@ -70,11 +84,16 @@ def command(
     host, _, port = listen.rpartition(":")
     if not port.isdecimal():
         raise Stop(f"`--listen {listen}` names no port: say it as HOST:PORT")
+    from interpreter.addresses import AddressProblem, addresses
     from interpreter.cluster.controller import Settings
     from interpreter.cluster.logging import LEVELS, set_up
 
     if log_format not in ("json", "console") or log_level not in LEVELS:
         raise Stop(f"`--log-format` is json or console, and `--log-level` one of {', '.join(LEVELS)}")
+    try:
+        reach = addresses(refuse, allow)
+    except AddressProblem as problem:
+        raise Stop(f"`--refuse-addresses` and `--allow-addresses`: {problem}") from problem
     set_up("json" if log_format == "json" else "console", log_level)
 
     settings = Settings(
@@ -89,6 +108,7 @@ def command(
         workers=workers,
         host=host or "0.0.0.0",  # noqa: S104 - the kubelet asks from outside the pod
         port=int(port),
+        addresses=reach,
     )
     return asyncio.run(_run(settings, kubeconfig, context))
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 
 from interpreter.cluster.api import Api, ApiError
 from interpreter.cluster.watched_secret import Encoded, WatchedSecret
+from interpreter.credential import Credential, CredentialProblem, credential
 from interpreter.objects import Ref
 
 KEPT_S = 60.0
@@ -49,7 +50,7 @@ class Credentials:
         return len(self._watched)
 
     async def data(self, namespace: str, name: str) -> Mapping[str, str]:
-        """What a Secret holds, as text. Raises `CredentialTrouble`."""
+        """What a Secret holds, as far as it is text. Raises `CredentialTrouble`."""
         key = (namespace, name)
         watched = self._watch(key)
         if watched is not None:
@@ -72,17 +73,13 @@ class Credentials:
         self._kept[namespace, name] = (self._clock(), encoded)
         return _decoded((namespace, name), encoded)
 
-    async def headers(self, namespace: str, name: str) -> dict[str, str]:
-        """An `Authorization` header, from `token` or from `username` and `password`. Raises `CredentialTrouble`."""
-        data = await self.data(namespace, name)
-        if "token" in data:
-            return {"Authorization": f"Bearer {data['token'].strip()}"}
-        if "username" in data and "password" in data:
-            pair = f"{data['username']}:{data['password']}".encode()
-            return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
-        keys = ", ".join(f"`{key}`" for key in sorted(data)) or "nothing"
-        needed = "it must have `token`, or `username` and `password`"
-        raise CredentialTrouble(f"the Secret `{namespace}/{name}` has {keys}: {needed}")
+    async def credential(self, namespace: str, name: str, *, fresh: bool = False) -> Credential:
+        """What a Secret holds to let us in at a server; read now, if `fresh`. Raises `CredentialTrouble`."""
+        data = await (self.fresh if fresh else self.data)(namespace, name)
+        try:
+            return credential(data)
+        except CredentialProblem as problem:
+            raise CredentialTrouble(f"the Secret `{namespace}/{name}` {problem}") from problem
 
     async def aclose(self) -> None:
         """End every watch, and forget what was read."""
@@ -112,14 +109,16 @@ class Credentials:
 
 
 def _decoded(key: tuple[str, str], encoded: Encoded | None) -> dict[str, str]:
-    """As text. Raises `CredentialTrouble`."""
+    """What is text in it. Raises `CredentialTrouble`."""
     if encoded is None:
         raise CredentialTrouble(f"there is no Secret `{'/'.join(key)}`")
-    return {name: _text(key, name, value) for name, value in encoded.items()}
+    texts = ((name, _text(value)) for name, value in encoded.items())
+    return {name: text for name, text in texts if text is not None}
 
 
-def _text(key: tuple[str, str], name: str, value: str) -> str:
+def _text(value: str) -> str | None:
+    """None for what is no text: a keystore beside a certificate is nobody's mistake."""
     try:
         return base64.b64decode(value, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise CredentialTrouble(f"`{name}` of the Secret `{'/'.join(key)}` is not text") from error
+    except (binascii.Error, UnicodeDecodeError):
+        return None

@@ -6,14 +6,14 @@ the rollout's namespace, are fetched when they are needed, and are never kept in
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 import structlog
 
 from dsl.ir import Program, Webhook
 from interpreter import channels
-from interpreter.cluster.credentials import Credentials, CredentialTrouble
+from interpreter.cluster.calling import Calling
+from interpreter.cluster.credentials import CredentialTrouble
 from interpreter.cluster.events import Recorder
 from interpreter.cluster.lines import Lines, LineTrouble
 from interpreter.cluster.measuring import Measuring
@@ -31,7 +31,7 @@ from interpreter.state import (
     NotifyAction,
     State,
 )
-from interpreter.webhooks import Caller, Reply, asking, payload_of
+from interpreter.webhooks import Reply, asking, payload_of
 
 log = structlog.get_logger(__name__)
 
@@ -39,12 +39,9 @@ log = structlog.get_logger(__name__)
 class Outside:
     """Shared by all rollouts of a controller."""
 
-    def __init__(
-        self, caller: Caller, measuring: Measuring, credentials: Credentials, lines: Lines, recorder: Recorder
-    ) -> None:
-        self._caller = caller
+    def __init__(self, calling: Calling, measuring: Measuring, lines: Lines, recorder: Recorder) -> None:
+        self._calling = calling
         self._measuring = measuring
-        self._credentials = credentials
         self._lines = lines
         self._recorder = recorder
 
@@ -89,13 +86,9 @@ class Outside:
             line = await self._lines.line(program.channels[action.channel], program.namespace)
         except (LineTrouble, CredentialTrouble) as trouble:
             return ActionResult(False, f"not sent to {action.channel}: {trouble}")
-        return await channels.send(self._caller, program, action, now, line)
+        calls = self._calling.of(program.namespace, program.name)
+        return await channels.send(calls, program, action, now, line)
 
     async def _call(self, program: Program, hook: Webhook, action: CallAction, key: str) -> Reply:
-        if hook.secret is not None:
-            try:
-                headers = await self._credentials.headers(program.namespace, hook.secret)
-            except CredentialTrouble as trouble:
-                return Reply(False, str(trouble), tries=0)
-            hook = replace(hook, headers={**headers, **hook.headers}, secret=None)
-        return await self._caller.call(hook, payload_of(program, hook, action), key)
+        calls = self._calling.of(program.namespace, program.name)
+        return await calls.call(hook, payload_of(program, hook, action), key)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
+from interpreter.addresses import Addresses
 from interpreter.cluster.clock import Clock
 
 
@@ -12,7 +14,8 @@ from interpreter.cluster.clock import Clock
 class Settings:
     """What the command line says. `namespace` None looks after all namespaces; `lease_namespace` is where the Lease
     stands; `identity` tells this process from others; `port` 0 takes any free port. `clock` is the wall's, but in
-    tests, which also end a process at a `boundary` between two effects."""
+    tests, which also end a process at a `boundary` between two effects. `addresses` says where servers of users may
+    be."""
 
     identity: str
     namespace: str | None = None
@@ -27,3 +30,13 @@ class Settings:
     port: int = 8080
     clock: Clock = field(default_factory=Clock)
     boundary: Callable[[str], None] | None = None
+    addresses: Addresses = field(default_factory=Addresses)
+
+    @property
+    def reach(self) -> Addresses:
+        """The same, and the operator's own metrics server, wherever it is."""
+        own = urlsplit(self.metrics_server or "")
+        if not own.hostname:
+            return self.addresses
+        port = own.port or (443 if own.scheme == "https" else 80)
+        return replace(self.addresses, trusted=self.addresses.trusted | {(own.hostname, port)})

@@ -21,6 +21,7 @@ from interpreter.cluster.adopting import Adopting
 from interpreter.cluster.api import Api
 from interpreter.cluster.asking import asking
 from interpreter.cluster.caches import Caches
+from interpreter.cluster.calling import Calling
 from interpreter.cluster.chores import Chore
 from interpreter.cluster.credentials import Credentials
 from interpreter.cluster.errors import ApiError, Conflict, NotLeader, NotServed
@@ -40,7 +41,9 @@ from interpreter.cluster.policy import CLUSTER_LIBRARY
 from interpreter.cluster.queue import WorkQueue
 from interpreter.cluster.runs import KIND as RUN
 from interpreter.cluster.settings import Settings
+from interpreter.http_client import Clients
 from interpreter.objects import Manifest, Ref
+from interpreter.providers.http import Http
 from interpreter.providers.registry import Providers
 from interpreter.state import Instant
 from interpreter.traffic.provider import TrafficError
@@ -62,7 +65,8 @@ class Term:
     def __init__(self, api: Api, settings: Settings) -> None:
         self._queue: WorkQueue[Ref] = WorkQueue()
         self._caches = Caches(api, api.discovery, settings.namespace, on_wake=self._queue.add)
-        self._caller = Caller()
+        clients = Clients(settings.reach)
+        self._caller = Caller(clients)
         self._recorder = Recorder(api, settings.identity)
         self._credentials = credentials = Credentials(api)
         ask = asking(api)
@@ -71,8 +75,12 @@ class Term:
             "externalmetrics": {"ask": ask},
             "keptn": {"ask": ask},
         }
-        self._measuring = Measuring(self._caches, credentials, Providers(servers), Jobs(api), settings.clock)
-        outside = Outside(self._caller, self._measuring, credentials, Lines(self._caches, credentials), self._recorder)
+        self._measuring = Measuring(
+            self._caches, credentials, Providers(servers, Http(clients)), Jobs(api), settings.clock
+        )
+        outside = Outside(
+            Calling(self._caller, credentials), self._measuring, Lines(self._caches, credentials), self._recorder
+        )
         self._parts = Parts(
             api,
             self._caches,

@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 from dsl import ir_json
 from dsl.ir import Measure, Program, Statistical
 from interpreter import state_json
+from interpreter.addresses import ANY
 from interpreter.driver import Driver
 from interpreter.local.admin import Admin, Page
 from interpreter.local.answers import Answers, Counters
@@ -314,7 +315,7 @@ async def _made(stack: AsyncExitStack, program: Program, settings: Settings) -> 
     stack.push_async_callback(admin.close)
     answers = Answers(program, Counters(metering, upstreams), settings.prometheus, settings.metric_timeout)
     stack.push_async_callback(answers.close)
-    caller = await stack.enter_async_context(Caller())
+    caller = await stack.enter_async_context(Caller(ANY))
     metrics_url = f"http://127.0.0.1:{await _started(admin, settings.metrics_port)}/metrics"
     url = "http://{}:{}/".format(*taken.getsockname()[:2])
     return Parts(taken, url, metrics_url, metering, upstreams, proxy, workloads, answers, caller, changes)

@@ -52,10 +52,10 @@ class CloudWatch:
 
     name = "cloudwatch"
 
-    def __init__(self) -> None:
+    def __init__(self, *, http: Http | None = None) -> None:
         self._threads = Threads("cloudwatch")
         self._clients = _Clients()
-        self._http = Http()
+        self._http = http or Http()
 
     async def measure(self, query: RenderedQuery) -> Measurement:
         queries = read(query.text)

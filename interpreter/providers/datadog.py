@@ -34,9 +34,9 @@ class Datadog:
 
     name = "datadog"
 
-    def __init__(self, server: str = "https://api.datadoghq.com") -> None:
+    def __init__(self, server: str = "https://api.datadoghq.com", *, http: Http | None = None) -> None:
         self._server = server
-        self._http = Http()
+        self._http = http or Http()
 
     async def measure(self, query: RenderedQuery) -> Measurement:
         server = server_of(query, self._server, "Datadog")

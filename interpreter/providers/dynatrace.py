@@ -26,9 +26,9 @@ class Dynatrace:
 
     name = "dynatrace"
 
-    def __init__(self, server: str | None = None) -> None:
+    def __init__(self, server: str | None = None, *, http: Http | None = None) -> None:
         self._server = server
-        self._http = Http()
+        self._http = http or Http()
 
     async def measure(self, query: RenderedQuery) -> Measurement:
         url = server_of(query, self._server, "Dynatrace") + "/api/v2/metrics/query"

@@ -21,8 +21,9 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+from interpreter.credential import authorization
 from interpreter.providers.access import found_key, server_of
-from interpreter.providers.http import Http, authorization
+from interpreter.providers.http import Http
 from interpreter.providers.numbers import leaves, sample
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble
 
@@ -35,9 +36,9 @@ class Elasticsearch:
 
     name = "elasticsearch"
 
-    def __init__(self, server: str | None = None) -> None:
+    def __init__(self, server: str | None = None, *, http: Http | None = None) -> None:
         self._server = server
-        self._http = Http()
+        self._http = http or Http()
 
     async def measure(self, query: RenderedQuery) -> Measurement:
         index, body = search(query)

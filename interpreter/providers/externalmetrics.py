@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote
 
 from interpreter.cluster.equality import quantity
+from interpreter.credential import authorization
 from interpreter.providers.cluster_api import Ask, NotThere
-from interpreter.providers.http import Http, authorization
+from interpreter.providers.http import Http
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble
 
 API = "/apis/external.metrics.k8s.io/v1beta1"
@@ -41,9 +42,9 @@ class ExternalMetrics:
 
     name = "externalmetrics"
 
-    def __init__(self, ask: Ask | None = None) -> None:
+    def __init__(self, ask: Ask | None = None, *, http: Http | None = None) -> None:
         self._ask = ask
-        self._http = Http()
+        self._http = http or Http()
 
     async def measure(self, query: RenderedQuery) -> Measurement:
         metric = read(query.text)

@@ -14,8 +14,9 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from interpreter.credential import authorization
 from interpreter.providers.access import server_of
-from interpreter.providers.http import Http, authorization
+from interpreter.providers.http import Http
 from interpreter.providers.numbers import number
 from interpreter.providers.provider import Measurement, RenderedQuery, Sample
 
@@ -27,9 +28,9 @@ class Graphite:
 
     name = "graphite"
 
-    def __init__(self, server: str | None = None) -> None:
+    def __init__(self, server: str | None = None, *, http: Http | None = None) -> None:
         self._server = server
-        self._http = Http()
+        self._http = http or Http()
 
     async def measure(self, query: RenderedQuery) -> Measurement:
         url = f"{server_of(query, self._server, 'Graphite')}/render?{urlencode(parameters(query))}"

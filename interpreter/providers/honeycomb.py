@@ -33,10 +33,12 @@ class Honeycomb:
 
     name = "honeycomb"
 
-    def __init__(self, server: str = "https://api.honeycomb.io", poll: float = POLL_S) -> None:
+    def __init__(
+        self, server: str = "https://api.honeycomb.io", poll: float = POLL_S, *, http: Http | None = None
+    ) -> None:
         self._server = server
         self._poll = poll
-        self._http = Http()
+        self._http = http or Http()
 
     async def measure(self, query: RenderedQuery) -> Measurement:
         keys = ("honeycomb_api_key", "api_key", "token")

@@ -10,35 +10,29 @@ read, counted after unpacking; gzip and deflate are unpacked here, once, and nev
 
 from __future__ import annotations
 
-import base64
 import json
-import math
 import re
-import ssl
-import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 import httpx
 
-from interpreter.http_client import http_client
+from interpreter.addresses import ANY
+from interpreter.http_client import Clients, Manner, refused
 from interpreter.masking import mask, safe_url, secrets_of
 from interpreter.providers import answer_json
 from interpreter.providers.provider import ProviderError, RenderedQuery, Trouble, hidden, safe_host
-from interpreter.providers.tls import Material, context, material
+from interpreter.retrying import retry_after
+from interpreter.tls import TlsProblem, material, not_secured
+from interpreter.unpacking import UnpackProblem, unpacking
 
 MOST_READ = 2 * 1024 * 1024
 SHOWN = 300
 """Characters that are shown of what a server says. It is cut after it is masked: half a secret is not found."""
-MOST_CLIENTS = 32
 _TRANSIENT = frozenset((408, 425, 429, 500, 502, 503, 504))
 _AUTH = frozenset((401, 403, 407))
 _TAG = re.compile(r"<[^<>]*>")
-_WAITS = ("Retry-After", "X-RateLimit-Reset", "X-Sentry-Rate-Limit-Reset")
-_MOMENT = 1_000_000_000  # in 2001: as so many seconds from now it is no wait that anybody means
 
 
 class Asked(NamedTuple):
@@ -99,11 +93,10 @@ class Answer(NamedTuple):
 
 
 class Http:
-    """Connections to the servers of one provider, kept for reuse; those that TLS secures alike are kept together. Of
-    `MOST_CLIENTS` kinds the one that was not used for longest is let go: certificates rotate."""
+    """Requests to metric servers, over `clients`; by itself it goes to any address."""
 
-    def __init__(self) -> None:
-        self._clients: dict[Material, httpx.AsyncClient] = {}
+    def __init__(self, clients: Clients | None = None) -> None:
+        self._clients = clients or Clients(ANY)
 
     async def ask(
         self,
@@ -125,12 +118,14 @@ class Http:
         sent = {"Accept-Encoding": "gzip", **(headers or {}), **query.headers}
         asked = Asked(url, sent, query)
         try:
-            client = await self._client(material(query.secret, verify=not query.insecure_skip_verify))
+            manner = Manner(material(query.secret, verify=not query.insecure_skip_verify))
             given: dict[str, Any] = {"headers": sent, "params": params, "data": form, "content": content}
             if body is not None:
                 given["json"] = body
-            async with client.stream(method, url, **given) as answer:
+            async with self._clients.client(manner) as client, client.stream(method, url, **given) as answer:
                 text = await _read(answer, asked, until)
+        except TlsProblem as error:
+            raise ProviderError(Trouble.AUTH, str(error)) from error
         except UnicodeError as error:
             raise ProviderError(
                 Trouble.BAD_QUERY, f"{asked.where} cannot be asked: a header or its address is not ASCII"
@@ -147,30 +142,15 @@ class Http:
 
     async def close(self) -> None:
         """Let go of connections."""
-        for client in self._clients.values():
-            await client.aclose()
-        self._clients.clear()
-
-    async def _client(self, tls: Material) -> httpx.AsyncClient:
-        client = self._clients.pop(tls, None)
-        if client is None:
-            client = http_client(verify=tls.verify, tls=context(tls))
-        self._clients[tls] = client
-        if len(self._clients) > MOST_CLIENTS:
-            await self._clients.pop(next(iter(self._clients))).aclose()
-        return client
+        await self._clients.close()
 
 
 def _unreachable(where: str, error: Exception, secrets: frozenset[str]) -> ProviderError:
-    """A connection that failed may do better next time. A certificate that is not trusted will not."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
-        cause = cause.__cause__ or cause.__context__
-    if cause is not None:
-        why = mask(cause.verify_message, secrets)
-        own = "issuer" in why or "self-signed" in why
-        more = "; if its authority is one of your own, put it into the Secret as `ca.crt`" if own else ""
-        return ProviderError(Trouble.AUTH, f"the certificate of {where} is not trusted: {why}{more}")
+    """A connection that failed may do better next time; not so one that nobody trusts, or that is refused here."""
+    if (never := refused(error)) is not None:
+        return ProviderError(Trouble.BAD_QUERY, f"{where} is not asked: {never}")
+    if (why := not_secured(where, error)) is not None:
+        return ProviderError(Trouble.AUTH, mask(why, secrets))
     why = mask(str(error) or type(error).__name__, secrets)
     return ProviderError(Trouble.TRANSIENT, f"{where} could not be asked: {why}")
 
@@ -178,34 +158,21 @@ def _unreachable(where: str, error: Exception, secrets: frozenset[str]) -> Provi
 async def _read(answer: httpx.Response, asked: Asked, until: tuple[bytes, ...]) -> bytes:
     body = bytearray()
     longest = max(map(len, until), default=0)
-    unpack = _unpacking(answer.headers.get("Content-Encoding", ""), asked)
+    try:
+        unpack = unpacking(answer.headers.get("Content-Encoding", ""))
+    except UnpackProblem as problem:
+        raise ProviderError(Trouble.BAD_QUERY, f"the answer of {asked.where} {problem}") from problem
     async for piece in answer.aiter_raw():
         new = max(0, len(body) - longest)
-        body += unpack(piece, MOST_READ + 1 - len(body))
+        try:
+            body += unpack(piece, MOST_READ + 1 - len(body))
+        except UnpackProblem as problem:
+            raise ProviderError(Trouble.TRANSIENT, f"the answer of {asked.where} {problem}") from problem
         if any(body.find(end, new) >= 0 for end in until):
             break
         if len(body) > MOST_READ:
             raise ProviderError(Trouble.BAD_QUERY, f"the answer of {asked.where} is too long: ask for one number")
     return bytes(body)
-
-
-def _unpacking(encoding: str, asked: Asked) -> Callable[[bytes, int], bytes]:
-    """What makes plain bytes of a piece, no more than so many. Raises `ProviderError`, and so does it."""
-    match encoding.strip().lower():
-        case "" | "identity":
-            return lambda piece, _: piece
-        case "gzip" | "x-gzip" | "deflate":
-            packed = zlib.decompressobj(zlib.MAX_WBITS | 32)
-        case _:
-            raise ProviderError(Trouble.BAD_QUERY, f"{asked.where} packed its answer in a way that was not asked for")
-
-    def unpack(piece: bytes, most: int) -> bytes:
-        try:
-            return packed.decompress(piece, most)
-        except zlib.error as error:
-            raise ProviderError(Trouble.TRANSIENT, f"the answer of {asked.where} cannot be unpacked") from error
-
-    return unpack
 
 
 def _instead(body: bytes) -> str:
@@ -245,38 +212,3 @@ def refusal(where: str, status: int, said: str, headers: httpx.Headers) -> Provi
     if status in _TRANSIENT:
         return ProviderError(Trouble.TRANSIENT, f"{where} answered {status}{said}", retry_after=retry_after(headers))
     return ProviderError(Trouble.BAD_QUERY, f"{where} refused the query ({status}){said}")
-
-
-def retry_after(headers: httpx.Headers) -> float | None:
-    """Seconds, given as a number or as a date (RFC 9110 §10.2.3), or until a rate limit's reset: seconds (Datadog), or
-    a moment in seconds (Sentry) or microseconds (Dynatrace) since 1970."""
-    value = next((headers[name] for name in _WAITS if name in headers), None)
-    if value is None:
-        return None
-    now = datetime.now(UTC)
-    try:
-        seconds = float(value)
-    except ValueError:
-        pass
-    else:
-        if not math.isfinite(seconds):
-            return None
-        for unit in (1_000_000, 1000, 1):
-            if seconds >= _MOMENT * unit:
-                seconds = seconds / unit - now.timestamp()
-        return max(0.0, seconds)
-    try:
-        moment = parsedate_to_datetime(value)
-        return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
-    except (ValueError, TypeError, LookupError, OverflowError):
-        return None
-
-
-def authorization(secret: Mapping[str, str]) -> dict[str, str]:
-    """An `Authorization` header from `token`, or from `username` and `password`; nothing for a Secret without these."""
-    if "token" in secret:
-        return {"Authorization": f"Bearer {secret['token'].strip()}"}
-    if "username" in secret and "password" in secret:
-        pair = f"{secret['username']}:{secret['password']}".encode()
-        return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
-    return {}

@@ -23,7 +23,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from interpreter.providers.http import Answer, Http, authorization
+from interpreter.credential import authorization
+from interpreter.providers.http import Answer, Http
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble
 
 _INFLUXQL = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:select|show)\b", re.IGNORECASE | re.DOTALL)
@@ -43,9 +44,9 @@ class InfluxDB:
 
     name = "influxdb"
 
-    def __init__(self, server: str | None = None) -> None:
+    def __init__(self, server: str | None = None, *, http: Http | None = None) -> None:
         self._server = server
-        self._http = Http()
+        self._http = http or Http()
 
     async def measure(self, query: RenderedQuery) -> Measurement:
         server = query.server or self._server

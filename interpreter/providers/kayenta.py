@@ -18,7 +18,8 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from interpreter.providers.http import Http, authorization
+from interpreter.credential import authorization
+from interpreter.providers.http import Http
 from interpreter.providers.numbers import number
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble
 from interpreter.state import Instant
@@ -34,8 +35,8 @@ class Kayenta:
 
     name = "kayenta"
 
-    def __init__(self, *, poll: float = POLL_S) -> None:
-        self._http = Http()
+    def __init__(self, *, poll: float = POLL_S, http: Http | None = None) -> None:
+        self._http = http or Http()
         self._poll = poll
         self._running: dict[str, tuple[Instant, str]] = {}
 

@@ -9,9 +9,10 @@ Source: Loki's HTTP API, `GET /loki/api/v1/query`. There is no client library fo
 
 from __future__ import annotations
 
+from interpreter.credential import authorization
 from interpreter.providers import prometheus
 from interpreter.providers.access import found_key, server_of
-from interpreter.providers.http import Http, authorization
+from interpreter.providers.http import Http
 from interpreter.providers.provider import Measurement, RenderedQuery
 
 
@@ -20,9 +21,9 @@ class Loki:
 
     name = "loki"
 
-    def __init__(self, server: str | None = None) -> None:
+    def __init__(self, server: str | None = None, *, http: Http | None = None) -> None:
         self._server = server
-        self._http = Http()
+        self._http = http or Http()
 
     async def measure(self, query: RenderedQuery) -> Measurement:
         tenant = found_key(query, "tenant")

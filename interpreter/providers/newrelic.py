@@ -37,9 +37,9 @@ class NewRelic:
 
     name = "newrelic"
 
-    def __init__(self, server: str = "https://api.newrelic.com") -> None:
+    def __init__(self, server: str = "https://api.newrelic.com", *, http: Http | None = None) -> None:
         self._server = server
-        self._http = Http()
+        self._http = http or Http()
 
     async def measure(self, query: RenderedQuery) -> Measurement:
         account = needed_key(query, "New Relic", "newrelic_account_id", "account_id")

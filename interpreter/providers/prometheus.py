@@ -21,8 +21,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from interpreter.credential import authorization
 from interpreter.providers import amazon, answer_json, google
-from interpreter.providers.http import Http, authorization
+from interpreter.providers.http import Http
 from interpreter.providers.oauth import OAuth, has_client
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble
 from interpreter.providers.threads import Threads
@@ -36,10 +37,12 @@ class Prometheus:
 
     name = "prometheus"
 
-    def __init__(self, server: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, server: str | None = None, headers: Mapping[str, str] | None = None, *, http: Http | None = None
+    ) -> None:
         self._server = server
         self._headers = dict(headers or {})
-        self._http = Http()
+        self._http = http or Http()
         self._oauth = OAuth(self._http)
         self._google = google.Tokens()
         self._threads = Threads("amazon")

@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from interpreter.providers.provider import Provider
+
+if TYPE_CHECKING:
+    from interpreter.providers.http import Http
 
 PROVIDERS: Mapping[str, str] = {
     "cloudwatch": "interpreter.providers.cloudwatch:CloudWatch",
@@ -31,20 +34,25 @@ PROVIDERS: Mapping[str, str] = {
     "web": "interpreter.providers.web:Web",
 }
 """By the name that the language has for it: the module, and the class in it."""
+_WITHOUT_HTTP = frozenset(("job", "keptn"))
+"""These speak to the cluster alone."""
 
 
 class Providers(Mapping[str, Provider]):
     """All providers, each made when it is first asked for. `settings` are the arguments of some, by name: the server
-    that is asked where a policy names none (`{"prometheus": {"server": URL}}`)."""
+    that is asked where a policy names none (`{"prometheus": {"server": URL}}`). All speak HTTP by way of `http`;
+    without it, each on its own."""
 
-    def __init__(self, settings: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+    def __init__(self, settings: Mapping[str, Mapping[str, Any]] | None = None, http: Http | None = None) -> None:
         self._settings = dict(settings or {})
+        self._http = http
         self._made: dict[str, Provider] = {}
 
     def __getitem__(self, name: str) -> Provider:
         if name not in self._made:
             module, kind = PROVIDERS[name].split(":")
-            self._made[name] = getattr(import_module(module), kind)(**self._settings.get(name, {}))
+            given = {} if name in _WITHOUT_HTTP else {"http": self._http}
+            self._made[name] = getattr(import_module(module), kind)(**given, **self._settings.get(name, {}))
         return self._made[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -58,3 +66,5 @@ class Providers(Mapping[str, Provider]):
         for provider in self._made.values():
             await provider.close()
         self._made.clear()
+        if self._http is not None:
+            await self._http.close()

@@ -38,9 +38,9 @@ class Sentry:
 
     name = "sentry"
 
-    def __init__(self, server: str = "https://sentry.io") -> None:
+    def __init__(self, server: str = "https://sentry.io", *, http: Http | None = None) -> None:
         self._server = server
-        self._http = Http()
+        self._http = http or Http()
 
     async def measure(self, query: RenderedQuery) -> Measurement:
         path, kind = request(query)

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import Self
 
-from interpreter.providers.places import Places
+from interpreter.places import Places
 from interpreter.providers.provider import (
     TIMEOUT_S,
     Measurement,

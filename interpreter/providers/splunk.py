@@ -31,9 +31,9 @@ class Splunk:
 
     name = "splunk"
 
-    def __init__(self, server: str | None = None) -> None:
+    def __init__(self, server: str | None = None, *, http: Http | None = None) -> None:
         self._server = server
-        self._http = Http()
+        self._http = http or Http()
 
     async def measure(self, query: RenderedQuery) -> Measurement:
         start, stop = query.at_ms - SPAN * query.window_ms, query.at_ms

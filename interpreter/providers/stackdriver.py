@@ -31,9 +31,9 @@ class Stackdriver:
 
     name = "stackdriver"
 
-    def __init__(self, server: str = SERVER) -> None:
+    def __init__(self, server: str = SERVER, *, http: Http | None = None) -> None:
         self._server = server
-        self._http = Http()
+        self._http = http or Http()
         self._tokens = google.Tokens()
 
     async def measure(self, query: RenderedQuery) -> Measurement:

@@ -18,8 +18,9 @@ import json
 import re
 from typing import Any, NamedTuple
 
+from interpreter.credential import authorization
 from interpreter.providers.access import server_of
-from interpreter.providers.http import Http, authorization
+from interpreter.providers.http import Http
 from interpreter.providers.jsonpath import PathProblem, steps, value_at
 from interpreter.providers.numbers import sample
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Trouble
@@ -42,9 +43,9 @@ class Web:
 
     name = "web"
 
-    def __init__(self, server: str | None = None) -> None:
+    def __init__(self, server: str | None = None, *, http: Http | None = None) -> None:
         self._server = server
-        self._http = Http()
+        self._http = http or Http()
 
     async def measure(self, query: RenderedQuery) -> Measurement:
         asked = read(query.text)

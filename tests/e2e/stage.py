@@ -104,7 +104,7 @@ class Controller:
         self._command = (
             *(*_ROLLWAY, "controller", "--kubeconfig", str(kubeconfig), "--namespace", NAMESPACE, "--no-flagger"),
             *("--lease-namespace", SYSTEM, "--metrics-server", metrics, "--listen", "127.0.0.1:0"),
-            *("--log-format", "console"),
+            *("--log-format", "console", "--allow-addresses", "127.0.0.0/8"),
         )
         self._log = log
         self._keeper = Keeper()

@@ -15,6 +15,7 @@ import pytest
 
 from dsl.ir import Channel, Program, Service, Traffic, Webhook, WorkloadRef
 from interpreter import channels
+from interpreter.addresses import ANY
 from interpreter.local.processes import free_port
 from interpreter.state import ActionResult, CallAction, NotifyAction
 from interpreter.webhooks import MOST_READ, Caller, payload_of
@@ -82,7 +83,7 @@ async def server() -> AsyncIterator[Server]:
 
 @pytest.fixture
 async def caller() -> AsyncIterator[Caller]:
-    async with Caller(first_delay=0.01) as made:
+    async with Caller(ANY, first_delay=0.01) as made:
         yield made
 
 
@@ -136,7 +137,7 @@ async def test_what_was_refused_is_tried_again_later_each_time_with_the_same_key
         writer.write(says(500))
 
     server.answers = [noting, noting, noting, says(200)]
-    async with Caller(first_delay=0.1) as caller:
+    async with Caller(ANY, first_delay=0.1) as caller:
         reply = await caller.call(Webhook(server.url, retries=3), {}, "the-key")
     assert (reply.accepted, reply.tries) == (True, 4)
     assert {headers["idempotency-key"] for _, headers, _ in server.asked} == {"the-key"}

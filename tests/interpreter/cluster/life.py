@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from interpreter import state_json
+from interpreter.addresses import addresses
 from interpreter.cluster import names
 from interpreter.cluster.api import Api, ApiError
 from interpreter.cluster.clock import Clock
@@ -278,13 +279,18 @@ class Life:
         return "\n".join(lines)
 
 
+HERE = addresses(allow="127.0.0.0/8,::1")
+"""The hooks of tests are on the loopback interface."""
+
+
 @asynccontextmanager
 async def life(
     kubeconfig: str, namespace: str, *, start: bool = True, speed: float = 1.0, **settings: Any
 ) -> AsyncIterator[Life]:
     """A controller at work in a namespace, until the end of the test. Its time is `speed` times as fast as the wall's,
     for policies that take minutes."""
-    given = {"identity": "test", "namespace": namespace, "elect": False, "host": "127.0.0.1", "port": 0, **settings}
+    fixed = {"identity": "test", "namespace": namespace, "elect": False, "host": "127.0.0.1", "port": 0}
+    given: dict[str, Any] = {**fixed, "addresses": HERE, **settings}
     async with await connect(kubeconfig) as api:
         under_test = Life(api, kubeconfig, namespace, Settings(**{"clock": Clock(speed), **given}))
         if start:

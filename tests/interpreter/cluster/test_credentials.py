@@ -57,7 +57,7 @@ async def test_a_rotated_secret_is_used_and_no_request_is_made_for_it(
         await other.apply(secret(namespace, "one"))
         await other.apply(secret(namespace, "not asked for", "others"))
         async with keeping(api) as credentials:
-            assert await credentials.headers(namespace, "creds") == {"Authorization": "Bearer one"}
+            assert (await credentials.credential(namespace, "creds")).headers == {"Authorization": "Bearer one"}
             before = api.requests.total()
             for _ in range(50):
                 assert (await credentials.data(namespace, "creds"))["token"] == "one"

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from interpreter.providers.places import LONGEST_PAUSE_S, Places
+from interpreter.places import LONGEST_PAUSE_S, Places
 from interpreter.providers.prometheus import Prometheus
 from interpreter.providers.provider import ProviderError, RenderedQuery
 from interpreter.providers.sharing import Sharing

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from interpreter.providers.http import retry_after
 from interpreter.providers.provider import RenderedQuery, Sample, Trouble
 from interpreter.providers.sentry import Sentry
+from interpreter.retrying import retry_after
 from tests.interpreter.providers.server import Answer, Server, gives, refused, says
 
 EVENTS = RenderedQuery(

@@ -1,4 +1,4 @@
-"""The places at one metric server: how many queries are with it at a time, who is next, and when it wants quiet.
+"""The places at one server: how many requests are with it at a time, who is next, and when it wants quiet.
 
 Who waits stands in the line of its rollout, and the lines take turns: a rollout with a hundred questions does not hold
 up one that has a single one. A server that says how long to wait (with 429, most often) is asked nothing by anybody
