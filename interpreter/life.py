@@ -10,7 +10,7 @@ from interpreter.ending import handle, revert, roll_back, settle
 from interpreter.guardrails import forbids_start
 from interpreter.promotion import begin as begin_promotion
 from interpreter.routing import HOME
-from interpreter.signals import by, take
+from interpreter.signals import because, by, take
 from interpreter.state import CanaryScale, Cursor, Outcome, Phase, Readiness, ReadyQuestion, Run, Stage
 from interpreter.steps.wait import gate_is_open
 from interpreter.turn import Turn
@@ -65,7 +65,9 @@ def resting(turn: Turn) -> bool:
         return _recover(turn, run, revision)
     if revision == turn.state.primary:
         if failed:
-            turn.enter(Phase.SUCCEEDED, "the target is back at the revision that the primary runs")
+            back = "the target is back at the revision that the primary runs"
+            turn.enter(Phase.SUCCEEDED, back)
+            turn.tell("Reverted", back)
         return False
     if failed and run is not None and run.revision == revision:
         signal = take(turn, "retry")
@@ -120,7 +122,7 @@ def waiting(turn: Turn) -> bool:
         _new_run(turn, revision)
     signal = take(turn, "abort")
     if signal is not None:
-        roll_back(turn, f"aborted{by(signal)}" + (f": {signal.reason}" if signal.reason else ""))
+        roll_back(turn, f"aborted{by(signal)}{because(signal)}")
         return True
     refusal = forbids_start(turn)
     if refusal is not None:
@@ -190,7 +192,7 @@ def terminating(turn: Turn) -> bool:
         if turn.state.phase in _UNPROMOTED:
             turn.reroute(HOME)
         turn.enter(Phase.TERMINATING, "the rollout is being deleted")
-        turn.event("Terminating", "the rollout is being deleted")
+        turn.tell("Terminating", "the rollout is being deleted")
     revision = turn.inputs.revision
     if not turn.program.revert_on_delete or revision is None:
         turn.enter(Phase.TERMINATED)

@@ -8,7 +8,7 @@ from interpreter.promotion import begin as begin_promotion
 from interpreter.promotion import promote_index
 from interpreter.readiness import await_ready, has_failed
 from interpreter.routing import HOME
-from interpreter.signals import by, take
+from interpreter.signals import because, by, record, take
 from interpreter.state import Phase
 from interpreter.steps import STEPS
 from interpreter.turn import Turn
@@ -50,7 +50,7 @@ def _interrupted(turn: Turn) -> bool:
         return True
     signal = take(turn, "abort")
     if signal is not None:
-        roll_back(turn, f"aborted{by(signal)}" + (f": {signal.reason}" if signal.reason else ""))
+        roll_back(turn, f"aborted{by(signal)}{because(signal)}")
         return True
     if run.cursor.pc >= 0 and has_failed(turn):
         return True
@@ -82,8 +82,8 @@ def _promoted_by_hand(turn: Turn) -> bool:
     if signal is None:
         return False
     turn.drop_calls()
-    turn.set_run(approvals=(*turn.running.approvals, signal.who or "somebody"))
-    begin_promotion(turn, f"promoted by hand{by(signal)}")
+    record(turn, signal, "promote")
+    begin_promotion(turn, f"promoted by hand{by(signal)}{because(signal)}")
     return True
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from interpreter.state import Phase, Signal, Stage
+from interpreter.state import Approval, Phase, Signal, Stage
 from interpreter.turn import Turn
 
 _SEEN_LIMIT = 50
@@ -73,12 +73,27 @@ def _misfit(turn: Turn, signal: Signal) -> str | None:
         return f"{run.revision} is under way" if run and under_way else "no rollout of it is under way"
     if phase not in ACCEPTED_IN[signal.verb]:
         return f"the rollout is in phase {phase}"
+    if signal.step is not None and under_way and signal.step < run.cursor.pc:
+        return f"step {signal.step + 1} is over"
     return None
 
 
 def by(signal: Signal) -> str:
-    """` by anna`, or nothing."""
-    return f" by {signal.who}" if signal.who else ""
+    """` by anna (page)`, as far as it is known."""
+    return (f" by {signal.who}" if signal.who else "") + (f" ({signal.via})" if signal.via else "")
+
+
+def because(signal: Signal) -> str:
+    """`: CHG-1`, or nothing."""
+    return f": {signal.reason}" if signal.reason else ""
+
+
+def record(turn: Turn, signal: Signal, verb: Literal["approve", "promote"]) -> None:
+    """Keep who said yes, in the run's own record."""
+    approval = Approval(
+        signal.who or "somebody", turn.now, turn.cursor.pc, signal.via or "annotation", signal.reason, verb
+    )
+    turn.set_run(approvals=(*turn.running.approvals, approval))
 
 
 def _is_for_us(turn: Turn, signal: Signal) -> bool:

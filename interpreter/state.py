@@ -290,7 +290,8 @@ Action = CallAction | NotifyAction | EventAction
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What a person asked for. It holds only for `revision`; `step`, if set, only for that instruction."""
+    """What a person asked for. It holds only for `revision`; `step`, if set, only for that instruction. `via` is the
+    way that it came: `cli`, `page`, `api` or `link`; empty for an annotation that somebody wrote."""
 
     verb: Literal["approve", "abort", "promote", "retry", "pause", "resume"]
     revision: str
@@ -298,6 +299,7 @@ class Signal:
     reason: str = ""
     step: int | None = None
     id: str = ""
+    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -461,12 +463,25 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """Who let a run go on, or promoted it by hand: when that was taken, at which instruction, and which way it came."""
+
+    who: str
+    at_ms: Instant
+    step: int
+    via: str = "annotation"
+    reason: str = ""
+    verb: Literal["approve", "promote"] = "approve"
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """One attempt to roll out one revision.
 
     `iterations` counts checks made; `recent` their results (true: passed), newest last, as far back as `tolerate`
     looks.
-    `provider_errors` counts errors in a row. `raised_ms` is when traffic last changed. `approvals` says who approved.
+    `provider_errors` counts errors in a row. `raised_ms` is when traffic last changed. `approvals` says who approved; a
+    bare name is of a state of an earlier version.
     `handles` says by what a channel's service knows the message of this run, by the channel's name.
     `evidence` is what the statistical checks keep. `log` is the record: bounded, oldest first; `series` that of the
     checks' numbers.
@@ -485,7 +500,7 @@ class Run:
     recent: tuple[bool, ...] = ()
     raised_ms: int = 0
     drained_ms: int = 0
-    approvals: tuple[str, ...] = ()
+    approvals: tuple[Approval | str, ...] = ()
     handles: Mapping[str, str] = field(default_factory=dict)
     evidence: Mapping[str, Mapping[str, float | list[float]]] = field(default_factory=dict)
     last_check: CheckRecord | None = None

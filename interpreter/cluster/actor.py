@@ -18,7 +18,7 @@ from interpreter.cluster import names, steering
 from interpreter.cluster.applier import Applier
 from interpreter.cluster.arranging import Arranging
 from interpreter.cluster.diagnosing import Diagnosing
-from interpreter.cluster.errors import Forbidden
+from interpreter.cluster.errors import Conflict, Forbidden
 from interpreter.cluster.libraries import guardrails
 from interpreter.cluster.moving import Moving
 from interpreter.cluster.owner import API_VERSIONS, CANARY, Owner
@@ -262,7 +262,7 @@ class Actor:
             step, moved = await driver.pass_once()
             if driver.state.phase is Phase.PROMOTING and before is not Phase.PROMOTING:
                 await self._tell(owner, driver, policy)  # a quick primary is ready before this look is over
-            if not moved:
+            if not moved or (self._runtime is not None and self._runtime.waits_for_pods):
                 break
         else:
             raise Stuck("the rollout does not come to rest: every look changes something, and is undone by another")
@@ -322,12 +322,21 @@ class Actor:
         return Applier(self._parts.api, self._parts.caches, owner.manifest, routes)
 
     async def _take_off(self, owner: Owner, state: State) -> None:
-        patch = steering.spent(owner, state)
-        if patch is not None:
-            for key in steering.unreadable(owner):
-                said = f"the annotation {key} names no revision, and was taken off"
-                self._parts.recorder.record(owner.manifest, "SignalIgnored", said, type="Warning")
-            self._parts.caches.put(await self._parts.api.patch(owner.ref, patch))
+        for key in steering.unreadable(owner):
+            said = f"the annotation {key} names no revision, and was taken off"
+            self._parts.recorder.record(owner.manifest, "SignalIgnored", said, type="Warning")
+        latest = self._parts.caches.get(owner.ref)  # our own status may have been written since it was read
+        owner = owner if latest is None else Owner(latest)
+        while (patch := steering.spent(owner, state)) is not None:
+            try:
+                self._parts.caches.put(await self._parts.api.patch(owner.ref, patch))
+            except Conflict:
+                fresh = await self._parts.api.get(owner.ref)
+                if fresh is None or fresh["metadata"]["uid"] != owner.uid:
+                    return
+                owner = Owner(fresh)
+            else:
+                return
 
     def _finished(self, program: Program) -> Mapping[str, bool]:
         """Of each rollout that this one waits for, whether it is at rest. One that does not exist is."""

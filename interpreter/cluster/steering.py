@@ -18,6 +18,7 @@ from interpreter.signals import identity
 from interpreter.state import Signal, State
 
 _LONGEST = 500
+_WAYS = frozenset({"cli", "page", "api", "link"})
 _Verb = Literal["approve", "abort", "promote", "retry", "pause", "resume"]
 
 
@@ -32,10 +33,14 @@ def unreadable(owner: Owner) -> tuple[str, ...]:
 
 
 def spent(owner: Owner, state: State) -> Manifest | None:
-    """A merge patch that takes off the annotations that have been acted on; None if there are none."""
+    """A merge patch that takes off the annotations that have been acted on; None if there are none. It holds only for
+    the object as it was read: what somebody asks for meanwhile under the same name stays."""
     seen = set(state.signals_seen)
     gone = [key for key, signal in _read(owner) if signal is None or identity(signal) in seen]
-    return {"metadata": {"annotations": dict.fromkeys(gone)}} if gone else None
+    if not gone:
+        return None
+    version = owner.manifest["metadata"]["resourceVersion"]
+    return {"metadata": {"resourceVersion": version, "annotations": dict.fromkeys(gone)}}
 
 
 def _read(owner: Owner) -> Iterator[tuple[str, Signal | None]]:
@@ -52,9 +57,11 @@ def _signal(verb: str, value: str) -> Signal | None:
     step = said.get("step")
     if not isinstance(revision, str) or not revision or not (step is None or isinstance(step, int)):
         return None
-    who, reason = (str(said.get(word) or "")[:_LONGEST] for word in ("by", "reason"))
-    name = f"{verb}:{value.strip()}"[:_LONGEST]
-    return Signal(cast(_Verb, verb), revision, who, reason, step, id=name)
+    who, reason, via = (str(said.get(word) or "")[:_LONGEST] for word in ("by", "reason", "via"))
+    given = said.get("id")
+    own = given if isinstance(given, str) and given else value.strip()
+    name = f"{verb}:{own}"[:_LONGEST]
+    return Signal(cast(_Verb, verb), revision, who, reason, step, id=name, via=via if via in _WAYS else "")
 
 
 def _said(value: str) -> dict[str, Any]:

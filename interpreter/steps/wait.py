@@ -11,7 +11,7 @@ from interpreter.checks import first_due, take_check
 from interpreter.durations import duration
 from interpreter.ending import handle, roll_back
 from interpreter.routing import HOME
-from interpreter.signals import by, take
+from interpreter.signals import because, by, record, take
 from interpreter.state import GateAnswer, GateQuestion, Phase, Stage
 from interpreter.turn import Turn
 
@@ -93,8 +93,8 @@ def approved(turn: Turn) -> bool:
     signal = take(turn, "approve")
     if signal is None:
         return False
-    turn.set_run(approvals=(*turn.running.approvals, signal.who or "somebody"))
-    turn.tell("Approved", f"approved{by(signal)}" + (f": {signal.reason}" if signal.reason else ""))
+    record(turn, signal, "approve")
+    turn.tell("Approved", f"approved{by(signal)}{because(signal)}")
     return True
 
 

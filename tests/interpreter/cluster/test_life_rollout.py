@@ -108,7 +108,8 @@ async def test_an_approval_is_of_one_revision(kubeconfig: str, namespace: str, h
         await at_work.phase("Succeeded")
         assert "anna" in await at_work.happened("Approved")
         assert await _without_annotations(at_work)
-        assert (await at_work.state()).run.approvals == ("anna",)  # type: ignore[union-attr]
+        (approval,) = (await at_work.state()).run.approvals  # type: ignore[union-attr]
+        assert (approval.who, approval.via, approval.reason) == ("anna", "annotation", "looks good")
 
 
 async def _without_annotations(at_work: Life) -> bool:

@@ -62,7 +62,7 @@ async def test_a_rollout_is_watched_approved_and_aborted(control_plane: ControlP
         await at_work.until(lambda seen: seen.get("weight") == 10 and "waiting for approval" in seen.get("reason", ""))
         code, out, err = await done(at_work, "approve", "web", "--reason", "CHG-1", "--wait", "60s")
         assert code == ExitCode.FINE, err
-        assert "Approved         approved by admin: CHG-1\n" in out
+        assert "Approved         approved by admin (cli): CHG-1\n" in out
 
         # One approval is for one wait.
         await at_work.until(lambda seen: seen.get("weight") == 50 and "waiting for approval" in seen.get("reason", ""))
