@@ -42,9 +42,7 @@ from interpreter.state import (
 _LOG_LIMIT = 200
 _FULL = CanaryScale("full")
 _LITERAL = "{{ text }}"
-_PROGRESS = frozenset(
-    {"CanaryReady", "CheckFailed", "GateOpen", "TrafficRouted", "TrafficReturning", "TrafficReturned"}
-)
+_PROGRESS = frozenset({"CanaryReady", "GateOpen", "TrafficRouted", "TrafficReturning", "TrafficReturned"})
 """Events that are no messages of their own, but change the message that a service shows of the run already."""
 _SETTLED_LATER = frozenset({"alertmanager", "pagerduty", "provider"})
 """Kinds of channels where what was raised must be settled, whatever severities they are told of."""

@@ -6,17 +6,17 @@ the rollout's namespace, are fetched when they are needed, and are never kept in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import assert_never
 
 import structlog
 
 from dsl.ir import Program, Webhook
-from interpreter import channels
 from interpreter.cluster.calling import Calling
-from interpreter.cluster.credentials import CredentialTrouble
 from interpreter.cluster.events import Recorder
-from interpreter.cluster.lines import Lines, LineTrouble
 from interpreter.cluster.measuring import Measuring
+from interpreter.cluster.messaging import Messaging
 from interpreter.cluster.owner import Owner
 from interpreter.state import (
     Action,
@@ -35,14 +35,16 @@ from interpreter.webhooks import Reply, asking, payload_of
 
 log = structlog.get_logger(__name__)
 
+NO_HANDLES: Mapping[str, str] = MappingProxyType({})
+
 
 class Outside:
     """Shared by all rollouts of a controller."""
 
-    def __init__(self, calling: Calling, measuring: Measuring, lines: Lines, recorder: Recorder) -> None:
+    def __init__(self, calling: Calling, measuring: Measuring, messaging: Messaging, recorder: Recorder) -> None:
         self._calling = calling
         self._measuring = measuring
-        self._lines = lines
+        self._messaging = messaging
         self._recorder = recorder
 
     async def ask(
@@ -61,8 +63,10 @@ class Outside:
         if isinstance(question, MetricQuestion):
             self._measuring.withdraw(owner, question)
 
-    async def perform(self, program: Program, owner: Owner, action: Action, now: Instant) -> ActionResult:
-        """Do a once-only thing."""
+    async def perform(
+        self, program: Program, owner: Owner, action: Action, now: Instant, handles: Mapping[str, str] = NO_HANDLES
+    ) -> ActionResult:
+        """Do a once-only thing. `handles` are those of the messages of the run (`Run.handles`)."""
         match action:
             case EventAction():
                 self._recorder.record(
@@ -77,17 +81,9 @@ class Outside:
                     self._recorder.record(owner.manifest, "WebhookRefused", said, type="Warning")
                 return ActionResult(reply.accepted, reply.detail)
             case NotifyAction():
-                return await self._notify(program, action, now)
+                return await self._messaging.send(program, owner, action, now, handles)
             case _:
                 assert_never(action)
-
-    async def _notify(self, program: Program, action: NotifyAction, now: Instant) -> ActionResult:
-        try:
-            line = await self._lines.line(program.channels[action.channel], program.namespace)
-        except (LineTrouble, CredentialTrouble) as trouble:
-            return ActionResult(False, f"not sent to {action.channel}: {trouble}")
-        calls = self._calling.of(program.namespace, program.name)
-        return await channels.send(calls, program, action, now, line)
 
     async def _call(self, program: Program, hook: Webhook, action: CallAction, key: str) -> Reply:
         calls = self._calling.of(program.namespace, program.name)

@@ -15,6 +15,8 @@ from typing import Any
 
 import structlog
 
+from interpreter.channels.delivery import Delivery
+from interpreter.channels.posting import Poster
 from interpreter.cluster import names
 from interpreter.cluster.actor import Actor, Stuck
 from interpreter.cluster.adopting import Adopting
@@ -34,6 +36,7 @@ from interpreter.cluster.logging import about
 from interpreter.cluster.measuring import API_VERSIONS as TEMPLATES
 from interpreter.cluster.measuring import KIND as TEMPLATE
 from interpreter.cluster.measuring import Measuring
+from interpreter.cluster.messaging import Messaging
 from interpreter.cluster.outside import Outside
 from interpreter.cluster.owner import API_VERSIONS, CANARY
 from interpreter.cluster.parts import Parts
@@ -78,9 +81,9 @@ class Term:
         self._measuring = Measuring(
             self._caches, credentials, Providers(servers, Http(clients)), Jobs(api), settings.clock
         )
-        outside = Outside(
-            Calling(self._caller, credentials), self._measuring, Lines(self._caches, credentials), self._recorder
-        )
+        self._delivery = Delivery(Poster(clients))
+        messaging = Messaging(self._delivery, Lines(self._caches, credentials), self._recorder)
+        outside = Outside(Calling(self._caller, credentials), self._measuring, messaging, self._recorder)
         self._parts = Parts(
             api,
             self._caches,
@@ -130,6 +133,7 @@ class Term:
             await asyncio.gather(*workers, return_exceptions=True)
         for actor in self._actors.values():
             await actor.close()
+        await self._delivery.close()
         await self._recorder.aclose()
         await self._measuring.close()
         await self._caller.close()

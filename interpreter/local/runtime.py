@@ -14,7 +14,9 @@ from typing import Protocol, assert_never
 
 from dsl import ir_json
 from dsl.ir import Program, Webhook
-from interpreter import channels, state_json
+from interpreter import state_json
+from interpreter.channels import local
+from interpreter.channels.delivery import Delivery
 from interpreter.local.answers import Answers
 from interpreter.local.journal import Journal
 from interpreter.local.proxy import Proxy
@@ -64,6 +66,7 @@ class LocalRuntime:
         workloads: Workloads,
         answers: Answers,
         caller: Caller,
+        delivery: Delivery,
         watcher: Watcher,
         state: State,
         clock: Callable[[], float] = time.time,
@@ -77,6 +80,7 @@ class LocalRuntime:
         self._workloads = workloads
         self._answers = answers
         self._caller = caller
+        self._delivery = delivery
         self._watcher = watcher
         self._clock = clock
         self._arranged: object = journal.last("arranged")
@@ -162,7 +166,7 @@ class LocalRuntime:
         return ActionResult(reply.accepted, reply.detail)
 
     async def _notify(self, action: NotifyAction) -> ActionResult:
-        result = await channels.send(self._caller, self.program, action, self.now())
+        result = await local.send(self._delivery, self.program, action, self.now())
         if result.ok:
             self._record("Message", result.detail, warning=False)
         return result

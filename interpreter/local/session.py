@@ -28,7 +28,11 @@ from dsl import ir_json
 from dsl.ir import Measure, Program, Statistical
 from interpreter import state_json
 from interpreter.addresses import ANY
+from interpreter.channels.delivery import Delivery
+from interpreter.channels.local import PATIENCE_S as CHANNEL_PATIENCE_S
+from interpreter.channels.posting import Poster
 from interpreter.driver import Driver
+from interpreter.http_client import Clients
 from interpreter.local.admin import Admin, Page
 from interpreter.local.answers import Answers, Counters
 from interpreter.local.command import Command
@@ -119,6 +123,7 @@ class Parts(NamedTuple):
     workloads: Workloads
     answers: Answers
     caller: Caller
+    delivery: Delivery
     changes: Changes
 
 
@@ -168,6 +173,7 @@ class Session:
             workloads=parts.workloads,
             answers=parts.answers,
             caller=parts.caller,
+            delivery=parts.delivery,
             watcher=self,
             state=self.state,
         )
@@ -315,10 +321,13 @@ async def _made(stack: AsyncExitStack, program: Program, settings: Settings) -> 
     stack.push_async_callback(admin.close)
     answers = Answers(program, Counters(metering, upstreams), settings.prometheus, settings.metric_timeout)
     stack.push_async_callback(answers.close)
-    caller = await stack.enter_async_context(Caller(ANY))
+    clients = Clients(ANY)
+    caller = await stack.enter_async_context(Caller(clients))
+    delivery = Delivery(Poster(clients), patience=CHANNEL_PATIENCE_S)
+    stack.push_async_callback(delivery.close)
     metrics_url = f"http://127.0.0.1:{await _started(admin, settings.metrics_port)}/metrics"
     url = "http://{}:{}/".format(*taken.getsockname()[:2])
-    return Parts(taken, url, metrics_url, metering, upstreams, proxy, workloads, answers, caller, changes)
+    return Parts(taken, url, metrics_url, metering, upstreams, proxy, workloads, answers, caller, delivery, changes)
 
 
 def _desired(arranged: dict[str, Any], state: State) -> Desired:

@@ -1,0 +1,116 @@
+"""What is said to people, before a service gives it its form. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from dsl.ir import Program
+from interpreter.state import Instant, NotifyAction
+from interpreter.templates import render
+
+Severity = Literal["info", "warn", "error"]
+
+_FACTS = {"target": "Target", "revision": "Revision", "phase": "Phase", "weight": "Traffic", "step": "Step"}
+_LINKS = {"approve": "Approve", "promote": "Promote", "abort": "Roll back"}
+_WAITS_FOR = frozenset({"approve", "resume"})
+_SETTLE = frozenset({"Initialized", "Promoted", "Reverted", "Terminating"})
+_GO_ON = frozenset({"Approved", "Promoting", "Resumed", "Superseded"})
+_FAR = {
+    "Initialized": "ready",
+    "Waiting": "waiting",
+    "WaitingForApproval": "waiting for approval",
+    "WaitingForGate": "waiting for a gate",
+    "WaitingForPromotion": "waiting to be promoted",
+    "WaitingToStart": "waiting to start",
+    "NewRevision": "a rollout begins",
+    "RolledBack": "rolled back",
+    "PromotionFailed": "promotion failed",
+}
+
+
+class Link(NamedTuple):
+    """Where a person can decide. `title` is what the link does."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`key` is the same for a repeat. `run` numbers the attempt within the rollout, empty outside of one. `facts` and
+    `checks` are shown beneath the text, in order. `asks` are the verbs by which a person can answer. An `update` is no
+    news: what is shown already changes. It is the `newest` unless another waits behind it."""
+
+    key: str
+    event: str
+    severity: Severity
+    text: str
+    namespace: str
+    name: str
+    run: str
+    revision: str
+    phase: str
+    at_ms: Instant
+    facts: Mapping[str, str]
+    checks: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+    asks: tuple[str, ...] = ()
+    update: bool = False
+    newest: bool = True
+
+    @property
+    def about(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def headline(self) -> str:
+        """How far it is, in words."""
+        return _FAR.get(self.event) or " ".join(re.findall(r"[A-Z][a-z]*|[^A-Z]+", self.event)).lower()
+
+    @property
+    def raises(self) -> bool:
+        """Whether it says that the rollout has failed."""
+        return self.severity == "error" and self.event != "Message"
+
+    @property
+    def settles(self) -> bool:
+        """Whether it says that all is well again."""
+        return self.event in _SETTLE
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing goes on until a person does something."""
+        return not _WAITS_FOR.isdisjoint(self.asks)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it says that nobody is waited for any more."""
+        return not self.waits and (self.event in _GO_ON or self.settles or self.raises)
+
+
+def message_of(program: Program, action: NotifyAction, now: Instant, urls: Mapping[str, str]) -> Message:
+    """The message of an action, its template rendered. `urls` are links by verb. Raises `TemplateProblem`."""
+    context = action.context
+    facts = {title: context[key] for key, title in _FACTS.items() if context.get(key)}
+    if context.get("failed_checks", "0") not in ("", "0"):
+        facts["Failed checks"] = context["failed_checks"]
+    return Message(
+        key=action.key,
+        event=action.event,
+        severity=action.severity,
+        text=render(action.template, context),
+        namespace=program.namespace,
+        name=program.name,
+        run=context.get("run", ""),
+        revision=context.get("revision", ""),
+        phase=context.get("phase", ""),
+        at_ms=now,
+        facts=facts,
+        checks=tuple(context.get("checks", "").splitlines()),
+        links=tuple(Link(_LINKS[verb], urls[verb]) for verb in action.asks if verb in _LINKS and urls.get(verb)),
+        asks=action.asks,
+        update=action.update,
+    )

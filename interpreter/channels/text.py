@@ -1,0 +1,58 @@
+"""Texts that fit, and that nobody is called by. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from interpreter.channels.request import packed
+from interpreter.state import Instant
+
+ELLIPSIS = "…"
+_MARKDOWN = re.compile(r"([\\`*_~|>\[\]()#{}<])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of what follows them."""
+
+
+def plain(text: str) -> str:
+    """Without what cannot be seen."""
+    return _CONTROL.sub("", text)
+
+
+def cut(text: str, most: int) -> str:
+    """No more than so many characters, of which the last says that there was more."""
+    return text if len(text) <= most else text[: max(0, most - 1)] + ELLIPSIS
+
+
+def cut_escaped(text: str, most: int, escape: Callable[[str], str]) -> str:
+    """The same of what is escaped: cut before, so that no escape is cut in two."""
+    escaped = escape(plain(text))
+    while len(escaped) > most:
+        text = cut(text, max(1, len(text) - max(1, (len(escaped) - most) // 6)))
+        escaped = escape(plain(text))
+        if len(text) <= 1:
+            return escaped[:most]
+    return escaped
+
+
+def markdown(text: str) -> str:
+    """Text that Markdown shows as it is: no links, no emphasis."""
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def uncalled(text: str) -> str:
+    """Without a mention: a character that is not seen stands behind each @."""
+    return text.replace("@", "@\u200b")
+
+
+def fitting(make: Callable[[int], object], most_bytes: int, most: int) -> object:
+    """`make(n)`, with n characters of text at most, that comes to no more than so many bytes as JSON."""
+    while len(packed(made := make(most))) > most_bytes and most > 1:
+        most //= 2
+    return made
+
+
+def moment(at_ms: Instant) -> str:
+    """RFC 3339, in UTC, with milliseconds."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
