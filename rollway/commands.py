@@ -37,6 +37,7 @@ COMMANDS: dict[str, Row] = {
     "signal": Row("rollway.signal", "Approve, abort, promote, retry, pause or resume a run on this machine.", TRY),
     "demo": Row("rollway.demo", "Watch a good revision promoted and a bad one rolled back.", TRY),
     "status": Row("rollway.status", "Show where rollouts stand, once or until they have come to rest.", STEER),
+    "dashboard": Row("rollway.dashboard.command", "Show rollouts on a page in the browser, and decide there.", STEER),
     "history": Row("rollway.history", "Show the runs of a rollout, or all that is kept of one.", STEER),
     "approve": Row("rollway.approve", "Approve the revision that waits for it.", STEER),
     "abort": Row("rollway.abort", "End a rollout, with all traffic back on the primary.", STEER),

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import sys
-from datetime import UTC, datetime
 from typing import NamedTuple
 
-from interpreter.cluster.api import Api, ApiError, Conflict
+from interpreter.cluster.api import Api, ApiError
 from interpreter.cluster.names import verb_annotation
-from rollway.cluster.asking import Request, kept_for_later, news, patch, question, refuse
+from interpreter.web.deciding import Refused, Why, decide
+from rollway.cluster.asking import Request, decision, news, question, refuse
 from rollway.cluster.finding import Found, find, with_runs
 from rollway.cluster.following import Following, Wanted
 from rollway.cluster.options import seconds
 from rollway.cluster.session import Where, run
 from rollway.cluster.table import phase
+from rollway.cluster.whoami import who
 from rollway.exit_codes import ExitCode
 from rollway.terminal import Stop, put, say
 
-MOST_TRIES = 10
 _IGNORED = "SignalIgnored"
-_REVIEW = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 
 
 class Line(NamedTuple):
@@ -45,36 +43,20 @@ async def _ask(api: Api, namespace: str, line: Line, limit_s: float | None) -> i
     refuse(found.shown, line.request, found.program)
     if line.confirm and not await asyncio.to_thread(_agreed, question(found.shown, line.request.verb)):
         raise Stop("nothing was asked; `--yes` does it without a question")
+    one, verb = found.shown, line.request.verb
     # From here on it speaks of the revision that was shown, whatever comes between reading and writing.
-    request = line.request._replace(revision=found.shown.revision)
-    found, written = await _written(api, found, request)
-    one, verb = found.shown, request.verb
+    asked = decision(line.request._replace(revision=one.revision), await who(api))
+    try:
+        done = await decide(api, found.ref, asked, uid=one.uid, early=True)
+    except Refused as refused:
+        code = ExitCode.WAITING if refused.why is Why.BUSY else ExitCode.USAGE
+        raise Stop(str(refused), code) from refused
     say(f"asked {one.spoken} in {one.namespace} to {verb} revision {one.revision}")
-    later = kept_for_later(one, request, found.program)
-    if later or limit_s is None:
-        if later:
-            say(later)
+    if done.later or limit_s is None:
+        if done.later:
+            say(done.later)
         return ExitCode.FINE
-    return await _outcome(api, found, written, verb, limit_s)
-
-
-async def _written(api: Api, found: Found, request: Request) -> tuple[Found, str]:
-    """Write the annotation, and again as long as only others' changes are in the way; its value."""
-    by = await _who(api)
-    for _ in range(MOST_TRIES):
-        version = found.manifest["metadata"]["resourceVersion"]
-        change = patch(found.shown, request, found.program, by=by, version=version, at=datetime.now(UTC))
-        try:
-            await api.patch(found.ref, change)
-        except Conflict:
-            fresh = await api.get(found.ref)
-            if fresh is None:
-                raise Stop(f"{found.ref} has been deleted meanwhile") from None
-            found = await with_runs(api, fresh)
-            refuse(found.shown, request, found.program)
-        else:
-            return found, change["metadata"]["annotations"][verb_annotation(request.verb)]
-    raise Stop(f"{found.ref} changes faster than it can be written to: try again", ExitCode.WAITING)
+    return await _outcome(api, found, done.value, verb, limit_s)
 
 
 async def _outcome(api: Api, before: Found, written: str, verb: str, limit_s: float) -> int:
@@ -106,20 +88,6 @@ def _tell(before: Found, after: Found) -> int:
     why = f": {one.reason}" if one.reason else ""
     say(f"{one.spoken} in {one.namespace} is now in phase {phase(one)} at {one.weight:g}%{why}")
     return ExitCode.FINDINGS if any(entry.what == _IGNORED for entry in entries) else ExitCode.FINE
-
-
-async def _who(api: Api) -> str:
-    """Who asks: as the cluster knows them, or else as this machine does."""
-    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-    try:
-        answer = await api.raw("POST", _REVIEW, body=review)
-        return str(answer["status"]["userInfo"]["username"])
-    except (ApiError, KeyError, TypeError):
-        pass
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return ""
 
 
 def _agreed(words: str) -> bool:

@@ -1,0 +1,94 @@
+"""From what a page shows to HTML: the templates, the words of their filters, and the files beside them.
+
+Every text is escaped where it is printed (autoescape); only the charts are markup, and escape their own. Files have a
+digest in their addresses, so that a browser may keep them for ever and never has an old one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import NamedTuple
+from urllib.parse import quote
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from interpreter.state import Instant
+from rollway.charts import STYLE, Chart, draw
+from rollway.cluster import table
+from rollway.cluster.shown import RunShown, Shown
+
+ASSETS = "/assets/"
+_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+
+
+class Asset(NamedTuple):
+    """A file that pages name. `address` has its digest in it."""
+
+    body: bytes
+    content_type: str
+    address: str
+
+
+@cache
+def assets() -> Mapping[str, Asset]:
+    """All of them, by name."""
+    found = {}
+    for name in ("page.css", "page.js", "icon.svg"):
+        body = files("rollway.dashboard").joinpath("static", name).read_bytes()
+        if name == "page.css":
+            body += f"{STYLE}\n".encode()
+        address = f"{ASSETS}{sha256(body).hexdigest()[:12]}/{name}"
+        found[name] = Asset(body, _TYPES[name.rpartition(".")[2]], address)
+    return found
+
+
+def environment(now: Callable[[], Instant] = lambda: int(time.time() * 1000)) -> Environment:
+    """The templates. `now` is asked for whenever an age is printed."""
+    made = Environment(
+        loader=PackageLoader("rollway.dashboard"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.globals["asset"] = lambda name: assets()[name].address
+    made.filters.update(
+        age=lambda at: table.age(at, now()),
+        iso=_iso,
+        outcome=table.outcome,
+        path=path,
+        share=lambda weight: f"{weight:g}%",
+        svg=_svg,
+        took=lambda run: _took(run, now()),
+        until=lambda at: _until(at, now()),
+        when=table.when,
+    )
+    return made
+
+
+def path(one: Shown) -> str:
+    """The address of a rollout's page."""
+    return "/rollouts/" + "/".join(quote(part, safe="") for part in (one.kind.lower(), one.namespace, one.name))
+
+
+def _iso(at: Instant) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _until(at: Instant, now: Instant) -> str:
+    return f"in {table.length(at - now)}" if at - now > 1000 else "any moment"
+
+
+def _took(run: RunShown, now: Instant) -> str:
+    return table.NOTHING if run.started is None else table.length((run.ended or now) - run.started)
+
+
+def _svg(chart: Chart) -> Markup:
+    return Markup(draw(chart, styled=False))  # noqa: S704 - the chart has escaped its words
