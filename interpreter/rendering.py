@@ -22,11 +22,12 @@ from interpreter.workloads import configs, scalers
 from interpreter.workloads.baseline import baseline
 from interpreter.workloads.configs import ConfigRef
 from interpreter.workloads.kind import Snapshot, WorkloadError, WorkloadKind
+from interpreter.workloads.leads import Leads
 from interpreter.workloads.metadata import BASELINE, PRIMARY
 from interpreter.workloads.ports import service_port
 from interpreter.workloads.registry import BUILT_IN, kind_of, ref_of_workload
 from interpreter.workloads.revision import revision_of
-from interpreter.workloads.services import Leads, baseline_services, discovered_ports, service_names, services
+from interpreter.workloads.services import baseline_services, discovered_ports, service_names, services
 
 SERVICES_ALONE = "kubernetes"
 """The provider that has nothing but the Services to route with."""

@@ -48,6 +48,7 @@ ROUTES: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "gloo": (("gateway.solo.io", ("routetables",)), ("gloo.solo.io", ("upstreams",))),
     "haproxy": (("networking.k8s.io", ("ingresses",)), (CORE, ("services",))),
     "nginx": (("networking.k8s.io", ("ingresses",)),),
+    "replicas": (),
     "skipper": (("networking.k8s.io", ("ingresses",)),),
     "traefik": tuple((group, ("ingressroutes", "traefikservices")) for group in ("traefik.io", "traefik.containo.us")),
     "linkerd": (("policy.linkerd.io", ("httproutes",)), ("gateway.networking.k8s.io", ("httproutes",)), _SPLITS),

@@ -18,6 +18,7 @@ from typing import Any
 from interpreter.cluster.api import Api
 from interpreter.cluster.applier import Applier
 from interpreter.cluster.baseline import Baseline
+from interpreter.cluster.counting import Counting, counted
 from interpreter.cluster.runs import Runs
 from interpreter.cluster.stripping import digests_only
 from interpreter.cluster.subject import Subject
@@ -26,9 +27,10 @@ from interpreter.state import CanaryScale, Desired, Phase, State
 from interpreter.traffic.provider import Site
 from interpreter.workloads import configs, scalers
 from interpreter.workloads.kind import REVISION, Snapshot, WorkloadError
+from interpreter.workloads.leads import Leads
 from interpreter.workloads.replicas import canary_replicas
 from interpreter.workloads.revision import cleaned, revision_of
-from interpreter.workloads.services import Leads, services
+from interpreter.workloads.services import services
 
 
 class Arranging:
@@ -40,25 +42,28 @@ class Arranging:
         self._applier = applier
         self._api = api
         self.baseline = Baseline(subject, applier)
+        self.counting = Counting(subject, applier) if counted(subject) else None
 
     async def arrange(self, desired: Desired, state: State, site: Site) -> None:
         """Set everything in motion, without waiting for it. A baseline that is wanted no more is left as it is."""
         target = self._subject.target
         self.baseline.wanted = target is not None and desired.baseline and desired.canary_scale.mode != "off"
         if target is None or state.phase in (Phase.TERMINATING, Phase.TERMINATED):
-            await self._give_back(target, desired)
+            await self._give_back(target, desired, state)
             return
         await self._services(target, site, self._leads(desired))
         if desired.primary is not None:
             await self._primary(target, desired.primary, state)
         await self._scaler(desired)
+        if self.counting is not None:
+            await self.counting.size_primary(desired, state)
+        replicas = self.canary_replicas(target, desired.canary_scale, desired.routing.weight, state.phase)
         if state.phase is not Phase.INITIALIZING:
-            await self._scale(target, desired.canary_scale, desired.routing.weight)
+            await self._scale(target, replicas)
         if self.baseline.wanted:
-            replicas = self.canary_replicas(target, desired.canary_scale, desired.routing.weight)
             await self.baseline.keep(target, state, replicas)
 
-    async def _give_back(self, target: Manifest | None, desired: Desired) -> None:
+    async def _give_back(self, target: Manifest | None, desired: Desired, state: State) -> None:
         """On the way out only the target is seen to, if it is to have its replicas back: the rest stays as it is, and
         is let go of by `interpreter.cluster.releasing`."""
         if target is not None and desired.canary_scale.mode != "off":
@@ -66,7 +71,9 @@ class Arranging:
             change = scalers.resumed(scaler) if scaler is not None else None
             if change is not None:
                 await self._applier.do(change)
-            await self._scale(target, desired.canary_scale, 0.0)
+            await self._scale(target, self.canary_replicas(target, desired.canary_scale, 0.0, state.phase))
+        if self.counting is not None:
+            await self.counting.size_primary(desired, state)
 
     async def serve(self, site: Site) -> None:
         """See that there are Services to lead traffic to, as they are while the primary has it. Those that exist are
@@ -94,8 +101,10 @@ class Arranging:
         primary = self._subject.primary
         return self._subject.kind.replicas(primary) if primary is not None else 1
 
-    def canary_replicas(self, target: Manifest, scale: CanaryScale, weight: float) -> int:
+    def canary_replicas(self, target: Manifest, scale: CanaryScale, weight: float, phase: Phase) -> int:
         """How many canaries there are to be, and as many of the baseline."""
+        if self.counting is not None:
+            return self.counting.canaries(target, scale, weight, phase)
         scaler = self._scaler_manifest()
         floor = None if scaler is None else scalers.canary_floor(scaler)
         return canary_replicas(scale, self.primary_replicas(), floor, self._subject.kind.replicas(target), weight)
@@ -119,12 +128,16 @@ class Arranging:
     # --- what is done -------------------------------------------------------------------------------------------
 
     async def _services(self, target: Manifest, site: Site, leads: Leads) -> None:
-        existing = self._subject.objects(self._subject.service_refs)
-        for change in services(self._subject.program, site.label, site.workload, target, existing, leads=leads):
+        subject = self._subject
+        existing = subject.objects(subject.service_refs)
+        common = self.counting.common(target) if self.counting is not None and leads is Leads.BOTH else None
+        for change in services(subject.program, site.label, site.workload, target, existing, leads, common):
             await self._applier.do(change)
 
     def _leads(self, desired: Desired) -> Leads:
         """Whom the apex Service leads to. Where Services are all there is, they carry the routing too."""
+        if self.counting is not None:
+            return self.counting.leads(primary_up=desired.primary_up)
         on_canary = self._by_services_alone() and desired.routing.weight >= 100
         return Leads.PRIMARY if desired.primary_up and not on_canary else Leads.TARGET
 
@@ -161,6 +174,9 @@ class Arranging:
         now = self._subject.kind.replicas(target)
         if existing is None:
             return max(1, now)
+        if self.counting is not None:
+            promoting = state.phase is Phase.PROMOTING
+            return self.counting.promoted(target) if promoting else self._subject.kind.replicas(existing)
         promoted = state.phase is Phase.PROMOTING and state.canary_scale == CanaryScale("full")
         return now if promoted and now > 0 else self._subject.kind.replicas(existing)
 
@@ -194,8 +210,8 @@ class Arranging:
         ref = scalers.target_ref(self._subject.program)
         return None if ref is None else self._subject.objects((ref,)).get(ref)
 
-    async def _scale(self, target: Manifest, scale: CanaryScale, weight: float) -> None:
-        change = self._subject.kind.scaled(target, self.canary_replicas(target, scale, weight))
+    async def _scale(self, target: Manifest, replicas: int) -> None:
+        change = self._subject.kind.scaled(target, replicas)
         if change is not None:
             await self._applier.do(change)
 

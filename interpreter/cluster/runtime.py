@@ -18,6 +18,7 @@ from dsl.ir import Program
 from interpreter.cluster.applier import Applier
 from interpreter.cluster.arranging import Arranging
 from interpreter.cluster.clock import Clock
+from interpreter.cluster.counting import is_whole
 from interpreter.cluster.diagnosing import Diagnosing
 from interpreter.cluster.outside import Outside
 from interpreter.cluster.owner import Owner
@@ -27,11 +28,13 @@ from interpreter.cluster.steering import signals
 from interpreter.cluster.subject import Subject
 from interpreter.objects import Manifest, Ref
 from interpreter.phases import AT_REST
+from interpreter.routing import reduced
 from interpreter.state import (
     Action,
     ActionResult,
     Answer,
     Desired,
+    EventAction,
     Inputs,
     Instant,
     Phase,
@@ -82,11 +85,20 @@ class ClusterRuntime:
         self._clock = clock
         self._digest = ir_json.digest(subject.program)
         self._rehearsal: tuple[Site, Mapping[Ref, object], tuple[str, ...]] | None = None
+        self._wrote = False
+        self._told: float | None = None
 
     def now(self) -> Instant:
         return self._clock.now()
 
+    @property
+    def waits_for_pods(self) -> bool:
+        """Whether the last pass found nothing to write, though the routing does not hold: the pods that are to make it
+        are not ready, and a change of theirs is reason for the next look."""
+        return self._arranging.counting is not None and not self._wrote
+
     async def observe(self) -> Inputs:
+        self._wrote = False
         snapshot = self.subject.snapshot()
         self.refusals = self._rehearsed()
         return Inputs(
@@ -132,9 +144,22 @@ class ClusterRuntime:
         site = self._site(self.state)
         provider = self.subject.provider
         for change in provider.render(site, routing, self.subject.objects(provider.refs(site))):
-            await self._applier.do(change)
+            self._wrote |= await self._applier.do(change)
+        await self._tell_of(routing)
+
+    async def _tell_of(self, routing: Routing) -> None:
+        """Say once what a weight comes to, where it is rounded to pods."""
+        counting, weight = self._arranging.counting, routing.weight
+        if counting is None or weight == self._told:
+            return
+        self._told = weight
+        if said := counting.told(weight):
+            run = self.state.run.number if self.state.run is not None else 0
+            action = EventAction(f"rounded/{run}/{weight:g}", "WeightRounded", said)
+            await self._outside.perform(self.subject.program, self.owner, action, self.now())
 
     async def persist(self, state: State) -> None:
+        self._wrote = True
         self._runs.owner = self.owner
         await self._runs.write(state, self.subject.program, self.subject.snapshot())
         self.state = state
@@ -159,7 +184,8 @@ class ClusterRuntime:
             await self._arranging.baseline.remove()
 
     async def perform(self, action: Action) -> ActionResult:
-        return await self._outside.perform(self.subject.program, self.owner, action, self.now())
+        handles = self.state.run.handles if self.state.run is not None else {}
+        return await self._outside.perform(self.subject.program, self.owner, action, self.now(), handles)
 
     # --- readiness ----------------------------------------------------------------------------------------------
 
@@ -203,7 +229,7 @@ class ClusterRuntime:
             return Readiness(False, f"{subject.target_ref} does not exist")
         if snapshot.revision != question.revision:
             return Readiness(False, f"{subject.target_ref} has revision {snapshot.revision}")
-        wanted = self._arranging.canary_replicas(target, question.scale, self.state.routing.weight)
+        wanted = self._canaries(target, question)
         if question.scale.mode != "off" and subject.kind.replicas(target) < wanted:
             return Readiness(False, f"{subject.target_ref} is not scaled to {wanted} yet")
         program = subject.program
@@ -213,8 +239,14 @@ class ClusterRuntime:
         target = self.subject.target
         if target is None:
             return Readiness(False, f"{self.subject.target_ref} does not exist")
-        wanted = self._arranging.canary_replicas(target, question.scale, self.state.routing.weight)
+        wanted = self._canaries(target, question)
         return self._arranging.baseline.readiness(question.revision, self.state, wanted, self._wall())
+
+    def _canaries(self, target: Manifest, question: ReadyQuestion) -> int:
+        """How many pods a question is about: those of the routing that is wanted, as `Desired` has it."""
+        state = self.state
+        routing = state.routing if state.caution is None else reduced(state.caution, state.routing)
+        return self._arranging.canary_replicas(target, question.scale, routing.weight, state.phase)
 
     def _wall(self) -> Instant:
         """The time as the cluster's own timestamps have it."""
@@ -224,4 +256,5 @@ class ClusterRuntime:
         """The cookie's value is this run's alone: what an earlier run gave out holds nobody."""
         number = state.run.number if state.run is not None else 0
         session = hashlib.sha256(f"{self.owner.uid}/{number}".encode()).hexdigest()[:12]
-        return self.subject.site(session, baseline=self._arranging.baseline.serves(state, self._wall()))
+        baseline = self._arranging.baseline.serves(state, self._wall())
+        return self.subject.site(session, baseline=baseline, whole=is_whole(state))

@@ -13,17 +13,21 @@ from copy import copy
 from dsl.ir import Program, WorkloadRef
 from interpreter.cluster.api import Api
 from interpreter.cluster.caches import Caches
-from interpreter.objects import Manifest, Objects, Ref
+from interpreter.objects import Manifest, Objects, Ref, ref_of
 from interpreter.traffic.provider import Site, TrafficProvider
 from interpreter.traffic.registry import provider
+from interpreter.traffic.replicas import NAME as COUNTED
 from interpreter.workloads.configs import ConfigRef, is_tracked, references
 from interpreter.workloads.kind import Snapshot, WorkloadKind
+from interpreter.workloads.leads import pod_labels
 from interpreter.workloads.metadata import BASELINE, PLAIN, Naming
 from interpreter.workloads.ports import service_port
 from interpreter.workloads.registry import BUILT_IN, kind_of, ref_of_workload
 from interpreter.workloads.revision import revision_of
 from interpreter.workloads.scalers import primary_ref, target_ref
 from interpreter.workloads.services import baseline_refs, discovered_ports, service_names, service_refs
+
+_WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
 
 
 class Subject:
@@ -113,9 +117,9 @@ class Subject:
 
     # --- where its traffic goes ---------------------------------------------------------------------------------
 
-    def site(self, session: str, *, baseline: bool = False) -> Site:
+    def site(self, session: str, *, baseline: bool = False, whole: bool = False) -> Site:
         """What a traffic provider must know. Needs the target: its labels and ports are in the Services. `baseline` is
-        whether one is to get traffic."""
+        whether one is to get traffic, `whole` whether the primary keeps all of its pods."""
         target = self.target
         label, value = ("app", self.program.target.name) if target is None else self.kind.label(target)
         apex, primary, canary = service_names(self.program)
@@ -131,7 +135,18 @@ class Subject:
             label=label,
             workload=value,
             baseline=self.baseline_service_refs[0].name if baseline else "",
+            whole=whole,
+            neighbours=self._neighbours() if self.provider.name == COUNTED else {},
         )
+
+    def _neighbours(self) -> dict[str, dict[str, str]]:
+        """The labels of the pods of the other workloads here, of those kinds that are watched."""
+        ours = {self.target_ref, self.primary_ref, self.baseline_ref}
+        namespace = self.program.namespace
+        kinds = [kind for kind in _WORKLOADS if self._caches.watches("apps/v1", kind)]
+        found = [one for kind in kinds for one in self._caches.select("apps/v1", kind, namespace)]
+        labelled = {ref: pod_labels(one) for one in found if (ref := ref_of(one)) not in ours}
+        return {f"{ref.kind} `{ref.name}`": labels for ref, labels in labelled.items()}
 
     def refs(self) -> tuple[Ref, ...]:
         """Everything whose change can matter to this rollout."""
@@ -142,6 +157,8 @@ class Subject:
             for config in self.config_refs(self.kind.template(target)):
                 refs += [config.ref, config.primary_ref]
         refs += [ref for ref in (target_ref(self.program), primary_ref(self.program)) if ref is not None]
+        if self.provider.name == COUNTED:  # so that all workloads are seen: nobody else's pods may be counted
+            refs += [self.target_ref._replace(kind=kind) for kind in _WORKLOADS]
         return tuple(dict.fromkeys(refs))
 
 

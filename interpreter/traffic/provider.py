@@ -24,6 +24,7 @@ of the primary's part. A provider whose row has `baseline` does this, and no oth
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -45,6 +46,9 @@ class Site:
     changes with each run, so that cookies of an earlier run hold nobody. `label` is the selector label and `workload`
     its value for the target (the primary's is `workload` + `-primary`). `baseline` is the name of the baseline's
     Service, empty while none is to get traffic.
+
+    Where traffic is split by counting pods: `whole` is whether the primary keeps all of its pods whatever the weight,
+    as while it is promoted; `neighbours` are the labels of the pods of all other workloads of the namespace.
     """
 
     program: Program
@@ -58,6 +62,8 @@ class Site:
     workload: str = ""
     annotations: dict[str, str] = field(default_factory=dict)
     baseline: str = ""
+    whole: bool = False
+    neighbours: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def baseline_service(self) -> str:

@@ -24,6 +24,7 @@ PROVIDERS: Mapping[str, str] = {
     "linkerd": "interpreter.traffic.linkerd:Linkerd",
     "nginx": "interpreter.traffic.nginx:Nginx",
     "osm": "interpreter.traffic.smi:Osm",
+    "replicas": "interpreter.traffic.replicas:Replicas",
     "traefik": "interpreter.traffic.traefik:Traefik",
     "skipper": "interpreter.traffic.skipper:Skipper",
     "smi": "interpreter.traffic.smi:Smi",

@@ -1,7 +1,8 @@
 """The Services of a rollout: the apex `A`, which clients call, `A-primary` and `A-canary`.
 
 `A` and `A-primary` select the primary's pods, `A-canary` the target's. Until the primary has been ready once, the apex
-selects the target's pods, so that no request is lost while it comes up.
+selects the target's pods, so that no request is lost while it comes up. Whom it may lead to, and by which labels, is in
+`interpreter.workloads.leads`.
 
 An apex that the user made stays the user's: only its selector and its ports are changed, what stood there is kept in an
 annotation, and `release_services` puts it back. The user's Service is the model for ours too: its headlessness, and
@@ -22,7 +23,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
-from enum import Enum
 from typing import Any
 
 from dsl.ir import Program
@@ -30,6 +30,7 @@ from interpreter.cluster.names import ORIGINAL
 from interpreter.objects import Apply, Change, Edit, Manifest, Objects, Ref
 from interpreter.workloads.derivation import MOST_LABEL
 from interpreter.workloads.kind import WorkloadError
+from interpreter.workloads.leads import Leads, selecting
 from interpreter.workloads.metadata import BASELINE, PRIMARY, is_ours
 from interpreter.workloads.ports import further_ports, main_port, pod_ports, ports
 
@@ -41,13 +42,6 @@ _GITOPS = {"kustomize.toolkit.fluxcd.io/reconcile": "disabled", "helm.toolkit.fl
 
 _ALLOTTED = frozenset({"clusterIP", "clusterIPs", "healthCheckNodePort", "loadBalancerIP", "externalIPs"})
 """Fields of a Service that belong to that one Service."""
-
-
-class Leads(Enum):
-    """Whose pods the apex Service leads to."""
-
-    TARGET = "target"
-    PRIMARY = "primary"
 
 
 def service_names(program: Program) -> tuple[str, str, str]:
@@ -85,12 +79,13 @@ def services(
     target: Manifest,
     existing: Objects,
     leads: Leads,
+    common: Mapping[str, str] | None = None,
 ) -> tuple[Change, ...]:
     """What must be done for the Services to be as they should. `existing` has those of `service_refs` that exist.
 
     `label` and `value` as from `WorkloadKind.label`. `leads` says whose pods the apex selects: the target's until the
     primary has been ready once. It must not go back when the primary falters, since the target has no pods by then.
-    Raises WorkloadError.
+    `common` are the labels by which it selects both. Raises WorkloadError.
     """
     _check_names(program)
     if target["kind"] == "Service":
@@ -101,17 +96,22 @@ def services(
     wanted = ports(program, target, users)
     headless = bool(program.service.options.get("headless")) or _headless(users)
     rest = {"ports": wanted, **_settings(program, headless)}
-    serving = value + PRIMARY if leads is Leads.PRIMARY else value
-    made: list[Change] = [
+    made = [
         _ours(program, "primary", primary, (label, value + PRIMARY), rest, existing),
         _ours(program, "canary", canary, (label, value), rest, existing),
     ]
+    edits: list[Change] = []
     if users is None:
-        made.append(_ours(program, "apex", apex, (label, serving), rest, existing))
+        ours = _ours(
+            program, "apex", apex, (label, value + PRIMARY if leads is Leads.PRIMARY else value), rest, existing
+        )
+        if leads is Leads.BOTH:
+            ours.manifest["spec"]["selector"] = dict(common or {})
+        made.append(ours)
     else:
-        edit = _theirs(users, (label, value), serving, wanted)
-        made += [edit] if edit is not None else []
-    return (*made, *_governing_copy(program, target, (label, value), existing))
+        edit = _theirs(users, (label, value), leads, common or {}, wanted)
+        edits = [edit] if edit is not None else []
+    return (*made, *edits, *_governing_copy(program, target, (label, value), existing))
 
 
 def baseline_services(
@@ -148,11 +148,12 @@ def release_services(
     after = copy.deepcopy(found)
     annotations = after["metadata"].get("annotations") or {}
     before = _parsed(annotations.pop(ORIGINAL, None))
-    if not before and not _points_at_primary(found, label, value):
+    if not before and not (_points_at_primary(found, label, value) or _of_both(found, label)):
         return ()
     if not before:
         applied = (_parsed(annotations.get(LAST_APPLIED)) or {}).get("spec") or {}
-        before = {"selector": applied.get("selector") or {**found["spec"]["selector"], label: value}}
+        others = {} if _of_both(found, label) else found["spec"]["selector"]
+        before = {"selector": applied.get("selector") or {**others, label: value}}
         before |= {"ports": applied["ports"]} if applied.get("ports") else {}
     after["spec"] |= _with_node_ports(before, found)
     return (Edit(found, after),) if after != found else ()
@@ -259,7 +260,9 @@ def service_copy(
 # --- theirs ---------------------------------------------------------------------------------------------------------
 
 
-def _theirs(found: Manifest, label: tuple[str, str], serving: str, wanted: list[dict[str, Any]]) -> Edit | None:
+def _theirs(
+    found: Manifest, label: tuple[str, str], leads: Leads, common: Mapping[str, str], wanted: list[dict[str, Any]]
+) -> Edit | None:
     """The user's own apex with the selector and the ports that it should have; None if it has them."""
     key, value = label
     after = copy.deepcopy(found)
@@ -269,8 +272,9 @@ def _theirs(found: Manifest, label: tuple[str, str], serving: str, wanted: list[
             f"Service `{found['metadata']['name']}` has no selector, so it cannot be pointed at the primary; give the "
             "policy's service another name, or let the Service select the target's pods"
         )
-    if serving != value or _points_at_primary(found, key, value):
-        spec["selector"] = {**spec["selector"], key: serving}
+    changed = _points_at_primary(found, key, value) or ORIGINAL in (found["metadata"].get("annotations") or {})
+    if leads is not Leads.TARGET or changed:
+        spec["selector"] = selecting(found, label, leads, common)
     spec["ports"] = wanted
     if after == found:
         return None
@@ -296,6 +300,11 @@ def _original(found: Manifest, label: tuple[str, str]) -> dict[str, Any]:
 
 def _points_at_primary(service: Manifest, label: str, value: str) -> bool:
     return bool((service["spec"].get("selector") or {}).get(label) == value + PRIMARY)
+
+
+def _of_both(service: Manifest, label: str) -> bool:
+    """Whether one of ours leads to both sides: each of ours selects by the selector label otherwise."""
+    return is_ours(service) and label not in (service["spec"].get("selector") or {})
 
 
 def _with_node_ports(before: dict[str, Any], found: Manifest) -> dict[str, Any]:

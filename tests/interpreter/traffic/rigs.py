@@ -446,6 +446,7 @@ from tests.interpreter.traffic.rigs_alb import ALB_RIGS  # noqa: E402 - likewise
 from tests.interpreter.traffic.rigs_contour import CONTOUR_RIGS  # noqa: E402 - likewise
 from tests.interpreter.traffic.rigs_haproxy import HAPROXY_RIGS  # noqa: E402 - likewise
 from tests.interpreter.traffic.rigs_linkerd import LINKERD_RIGS  # noqa: E402 - likewise
+from tests.interpreter.traffic.rigs_replicas import REPLICAS_RIGS  # noqa: E402 - likewise
 from tests.interpreter.traffic.rigs_smi import SMI_RIGS  # noqa: E402 - they are made of what stands above
 from tests.interpreter.traffic.rigs_traefik import TRAEFIK_RIGS  # noqa: E402 - likewise
 
@@ -484,6 +485,7 @@ RIGS: Mapping[str, Callable[[str], Rig]] = {
     "istio-baseline-tcp": _baselined(_istio_tcp),
     "skipper-baseline": _baselined(_skipper),
     **LINKERD_RIGS,
+    **REPLICAS_RIGS,
     **SMI_RIGS,
 }
 """By name, for a namespace. The first part of a name is the provider's."""

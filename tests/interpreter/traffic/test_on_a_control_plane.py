@@ -3,6 +3,7 @@ the data planes' own CustomResourceDefinitions, and no field tolerated that they
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.interpreter.traffic import contract
 from tests.interpreter.traffic.rigs import RIGS, Rig
 from tests.interpreter.traffic.situations import SITUATIONS, situations, weight
 
+PATIENCE_S = 60.0
 HOW = "fieldManager=rollway&fieldValidation=Strict"
 
 
@@ -35,6 +37,17 @@ class Cluster:
     def make(self, manifest: Manifest) -> None:
         ref = ref_of(manifest)
         self._api.call("POST", f"{self._folder(ref)}?{HOW}", manifest)
+
+    def await_pods(self, manifest: Manifest) -> None:
+        """Wait until as many pods of a workload are ready as it is given with."""
+        wanted = (manifest.get("status") or {}).get("readyReplicas")
+        limit = time.monotonic() + PATIENCE_S
+        while wanted is not None:
+            found = self._get(ref_of(manifest)) or {}
+            if (found.get("status") or {}).get("readyReplicas") == wanted:
+                return
+            assert time.monotonic() < limit, found
+            time.sleep(0.1)
 
     def do(self, changes: Iterable[Change]) -> None:
         for change in changes:
@@ -135,6 +148,8 @@ def _set_up(name: str, control_plane: ControlPlane, namespace: str) -> tuple[Rig
     control_plane.install_crds(*rig.definitions)
     for manifest in rig.given:
         cluster.make(manifest)
+    for manifest in rig.given:
+        cluster.await_pods(manifest)
     return rig, cluster
 
 

@@ -12,8 +12,9 @@ from interpreter.objects import Apply, Manifest, ref_of
 from interpreter.workloads.baseline import baseline, is_of
 from interpreter.workloads.deployment import DeploymentKind
 from interpreter.workloads.kind import REVISION, WorkloadError, WorkloadKind
+from interpreter.workloads.leads import Leads
 from interpreter.workloads.selectors import selects
-from interpreter.workloads.services import Leads, baseline_refs, baseline_services, services
+from interpreter.workloads.services import baseline_refs, baseline_services, services
 from interpreter.workloads.statefulset import StatefulSetKind
 from tests.interpreter.workloads import made
 

@@ -14,7 +14,8 @@ from interpreter.workloads.baseline import baseline
 from interpreter.workloads.daemonset import DaemonSetKind
 from interpreter.workloads.deployment import DeploymentKind
 from interpreter.workloads.kind import REVISION, WorkloadKind
-from interpreter.workloads.services import Leads, release_services, service_refs, services
+from interpreter.workloads.leads import Leads
+from interpreter.workloads.services import release_services, service_refs, services
 from interpreter.workloads.statefulset import StatefulSetKind
 from tests.controlplane.api import APPLY, Api
 from tests.controlplane.cluster import ControlPlane

@@ -16,10 +16,10 @@ from interpreter.workloads.custom import custom_kind
 from interpreter.workloads.daemonset import DaemonSetKind
 from interpreter.workloads.deployment import DeploymentKind
 from interpreter.workloads.kind import REVISION, WorkloadError
+from interpreter.workloads.leads import Leads
 from interpreter.workloads.registry import api_version_of, kind_of, ref_of_workload
 from interpreter.workloads.selectors import selects
 from interpreter.workloads.service import ServiceKind
-from interpreter.workloads.services import Leads
 from interpreter.workloads.statefulset import StatefulSetKind
 from tests.interpreter.workloads import made
 

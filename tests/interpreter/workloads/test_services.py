@@ -12,8 +12,9 @@ from dsl.ir import Program, Service
 from interpreter.objects import Change, Edit, Manifest, Objects
 from interpreter.workloads import services as module
 from interpreter.workloads.kind import WorkloadError
+from interpreter.workloads.leads import Leads
 from interpreter.workloads.ports import service_port
-from interpreter.workloads.services import Leads, discovered_ports, release_services, service_names, service_refs
+from interpreter.workloads.services import discovered_ports, release_services, service_names, service_refs
 from tests.interpreter.workloads import made
 
 
