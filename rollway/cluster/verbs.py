@@ -6,7 +6,7 @@ import asyncio
 import sys
 from typing import NamedTuple
 
-from interpreter.cluster.api import Api, ApiError
+from interpreter.cluster.api import Api
 from interpreter.cluster.names import verb_annotation
 from interpreter.web.deciding import Refused, Why, decide
 from rollway.cluster.asking import Request, decision, news, question, refuse
