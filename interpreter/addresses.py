@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from typing import NamedTuple
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -71,6 +72,13 @@ def _network(text: str) -> Network:
     raise AddressProblem(f"`{text}` has bits behind its prefix: write {meant}, or the address without a prefix")
 
 
+class Refusal(NamedTuple):
+    """The form of an address that is refused, and the network for whose sake it is."""
+
+    address: Address
+    network: Network
+
+
 _REFUSED = tuple(ip_network(text) for text in REFUSED)
 
 
@@ -83,11 +91,11 @@ class Addresses:
     allowed: tuple[Network, ...] = ()
     trusted: frozenset[tuple[str, int]] = frozenset()
 
-    def refusing(self, address: Address) -> Network | None:
-        """The network for whose sake an address is refused; None if it is not."""
+    def refusing(self, address: Address) -> Refusal | None:
+        """Why an address is refused; None if it is not."""
         for form in forms(address):
             if (network := self._refusing(form)) is not None:
-                return network
+                return Refusal(form, network)
         return None
 
     def _refusing(self, address: Address) -> Network | None:

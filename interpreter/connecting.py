@@ -18,7 +18,7 @@ from typing import Any
 
 import httpcore
 
-from interpreter.addresses import Address, Addresses, Network
+from interpreter.addresses import Address, Addresses, Refusal
 
 MOST_LOOKUPS = 64
 """Names that are looked up at the same time."""
@@ -33,12 +33,13 @@ class AddressRefused(httpcore.ConnectError):
     """A server is where nothing is connected to. The message says where that is, why, and who may change it."""
 
 
-def refusal(host: str, address: Address, network: Network) -> AddressRefused:
-    """The error of an address that is refused for the sake of a network."""
-    where = f"{host} is {address}, and" if host.strip("[]") != str(address) else f"{address} is refused:"
+def refused_address(host: str, address: Address, refusal: Refusal) -> AddressRefused:
+    """The error of an address that is refused."""
+    also = f", that is {refusal.address}" if refusal.address != address else ""
+    where = f"{address}{also} is refused:" if host.strip("[]") == str(address) else f"{host} is {address}{also}, and"
     return AddressRefused(
-        f"{where} nothing in {network} is connected to; whoever runs the controller can allow it, with "
-        f"`--allow-addresses {address}`"
+        f"{where} nothing in {refusal.network} is connected to; whoever runs the controller can allow it, with "
+        f"`--allow-addresses {refusal.address}`"
     )
 
 
@@ -156,11 +157,11 @@ class Checked(httpcore.AsyncNetworkBackend):
         fine = []
         for text in found:
             address = ip_address(text)
-            network = self._addresses.refusing(address)
-            if network is None:
+            refusal = self._addresses.refusing(address)
+            if refusal is None:
                 fine.append(text)
             else:
-                refused = refusal(host, address, network)
+                refused = refused_address(host, address, refusal)
         if not fine:
             raise refused or httpcore.ConnectError(f"{host} has no address")
         return fine

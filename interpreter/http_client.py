@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from interpreter.addresses import Addresses
-from interpreter.connecting import AddressRefused, Checked, Resolver, literal, refusal
+from interpreter.connecting import AddressRefused, Checked, Resolver, literal, refused_address
 from interpreter.tls import USUAL, Material, context
 
 if "sniffio" not in sys.modules and find_spec("sniffio") is None:
@@ -157,9 +157,9 @@ def _refusing(addresses: Addresses) -> Callable[[httpx.Request], Awaitable[None]
         port = request.url.port or _PORTS.get(request.url.scheme, 0)
         if address is None or addresses.trusts(host, port):
             return
-        network = addresses.refusing(address)
-        if network is not None:
-            error = refusal(host, address, network)
+        refusal = addresses.refusing(address)
+        if refusal is not None:
+            error = refused_address(host, address, refusal)
             raise httpx.ConnectError(str(error), request=request) from error
 
     return look

@@ -24,17 +24,27 @@ class Authority:
         self._made = self._signed(self._name, self._key.public_key(), timedelta(days=1), authority=True)
         self.certificate = self._made.public_bytes(serialization.Encoding.PEM).decode()
 
-    def server(self, folder: Path, *, life: timedelta = timedelta(hours=1)) -> ssl.SSLContext:
-        """The context of a server with a new certificate; one of a `life` below zero has run out."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "server")])
-        made = self._signed(subject, key.public_key(), life, authority=False)
-        pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-        text = made.public_bytes(pem) + key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
-        (folder / "server.pem").write_bytes(text)
+    def server(
+        self, folder: Path, *, life: timedelta = timedelta(hours=1), asks: Authority | None = None
+    ) -> ssl.SSLContext:
+        """The context of a server with a new certificate; one of a `life` below zero has run out. It lets in only who
+        has a certificate of the authority that it `asks`."""
+        (folder / "server.pem").write_text("".join(self.pair(life=life)))
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(folder / "server.pem")
+        if asks is not None:
+            context.load_verify_locations(cadata=asks.certificate)
+            context.verify_mode = ssl.CERT_REQUIRED
         return context
+
+    def pair(self, name: str = "server", *, life: timedelta = timedelta(hours=1)) -> tuple[str, str]:
+        """A new certificate and its key, in PEM: what a Secret has as `tls.crt` and `tls.key`."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        made = self._signed(subject, key.public_key(), life, authority=False)
+        pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+        private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+        return made.public_bytes(pem).decode(), private.decode()
 
     def _signed(
         self, subject: x509.Name, key: ec.EllipticCurvePublicKey, life: timedelta, *, authority: bool
