@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from interpreter.cluster.names import VERBS
 from interpreter.signals import ACCEPTED_IN
-from interpreter.web.standing import Standing
+from interpreter.web.standing import Standing, paused
 
 MOST_TEXT = 500
 """Characters of a name and of a reason that are kept; what is longer is cut off."""
@@ -140,9 +140,9 @@ def _check_form(decision: Decision) -> None:
 
 
 def _check_pause(one: Standing, verb: str) -> None:
-    if verb == "pause" and one.paused:
+    if verb == "pause" and paused(one.reason):
         raise Refused(Why.MISFIT, f"{one.the} is paused already", f"`rollway resume {one.spoken}` goes on")
-    if verb == "resume" and not one.paused and one.phase_known in ACCEPTED_IN["pause"]:
+    if verb == "resume" and not paused(one.reason) and one.phase_known in ACCEPTED_IN["pause"]:
         waits = f"; it waits for something else: {one.reason}" if one.reason else ""
         raise Refused(Why.MISFIT, f"{one.the} is not paused, so there is nothing to resume{waits}")
 
@@ -160,9 +160,9 @@ def _fits(verb: str, one: Standing) -> bool:
         case "approve":
             return one.wait is not None
         case "pause":
-            return not one.paused
+            return not paused(one.reason)
         case "resume":
-            return one.paused
+            return paused(one.reason)
     return True
 
 

@@ -66,10 +66,10 @@ class Standing:
         """The phase, if it is one that is known here."""
         return Phase(self.phase) if self.phase in list(Phase) else None
 
-    @property
-    def paused(self) -> bool:
-        """Whether somebody has paused it by hand; the machine says so in these words."""
-        return self.reason == "paused" or self.reason.startswith("paused by ")
+
+def paused(reason: str) -> bool:
+    """Whether somebody has paused it by hand; the machine says so in these words."""
+    return reason == "paused" or reason.startswith(("paused by ", "paused ("))
 
 
 def waits(program: Program | None, pc: int | None) -> WaitOp | None:

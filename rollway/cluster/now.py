@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dsl.ir import Program, WaitOp
-from interpreter.signals import ACCEPTED_IN
+from dsl.ir import Program
 from interpreter.state import Phase
+from interpreter.web.fitting import possible
+from interpreter.web.standing import Standing, paused, waits
 from rollway.cluster.shown import Shown
 
 _WHAT = {
@@ -26,10 +27,27 @@ def phase_of(one: Shown) -> Phase | None:
 
 def verbs(one: Shown, program: Program | None) -> Iterator[str]:
     """The verbs that make sense now."""
-    phase = phase_of(one)
-    for verb in _WHAT:
-        if phase in ACCEPTED_IN[verb] and _fits(verb, one, program):
-            yield verb
+    return possible(standing(one, program))
+
+
+def standing(one: Shown, program: Program | None) -> Standing:
+    """What is shown, as far as a decision goes."""
+    pc = one.place.pc if one.place is not None else None
+    return Standing(
+        kind=one.kind,
+        namespace=one.namespace,
+        name=one.name,
+        uid=one.uid,
+        phase=one.phase,
+        revision=one.revision,
+        pc=pc,
+        run=one.run.number if one.run is not None else None,
+        wait=waits(program, pc),
+        reason=one.reason,
+        suspended=one.suspended,
+        deleting=one.deleting,
+        has_program=program is not None,
+    )
 
 
 def lines(one: Shown, program: Program | None, prefix: str = "rollway") -> Iterator[tuple[str, str]]:
@@ -39,27 +57,6 @@ def lines(one: Shown, program: Program | None, prefix: str = "rollway") -> Itera
         yield f"{prefix} {verb} {one.spoken}{space} --revision {one.revision}", _WHAT[verb]
 
 
-def awaits_approval(one: Shown, program: Program | None) -> bool:
-    """Whether the step that it is at waits for a person."""
-    if program is None or one.place is None or not 0 <= one.place.pc < len(program.code):
-        return False
-    op = program.code[one.place.pc]
-    return isinstance(op, WaitOp) and op.gate is None
-
-
 def is_paused(one: Shown) -> bool:
-    """Whether somebody has paused it by hand; the machine says so in these words."""
-    return one.reason == "paused" or one.reason.startswith("paused by ")
-
-
-def _fits(verb: str, one: Shown, program: Program | None) -> bool:
-    if not one.revision:
-        return False
-    match verb:
-        case "approve":
-            return awaits_approval(one, program)
-        case "pause":
-            return not is_paused(one)
-        case "resume":
-            return is_paused(one)
-    return True
+    """Whether somebody has paused it by hand."""
+    return paused(one.reason)

@@ -11,7 +11,9 @@ import pytest
 from interpreter.cluster.owner import Owner
 from interpreter.cluster.steering import signals
 from interpreter.objects import Manifest
-from rollway.cluster.asking import Request, kept_for_later, news, patch, refuse
+from interpreter.web.deciding import annotation
+from rollway.cluster.asking import Request, decision, kept_for_later, news, refuse
+from rollway.cluster.now import standing
 from rollway.cluster.shown import Shown, run_shown, shown
 from rollway.terminal import Stop
 from tests.rollway.cluster.objects import LOG, WAITS, program, rollout, run
@@ -93,11 +95,9 @@ def test_what_nobody_has_looked_at_is_refused() -> None:
 
 def written(one: Shown, request: Request) -> tuple[Manifest, dict[str, Any]]:
     """The object with the patch in it, and what the annotation says."""
-    change = patch(one, request, program(), by="anna", version="42", at=AT)
-    assert change["metadata"]["resourceVersion"] == "42"
+    value = annotation(standing(one, program()), decision(request, "anna")._replace(id="n1"), AT)
     owner = rollout()
-    owner["metadata"]["annotations"] = change["metadata"]["annotations"]
-    [value] = owner["metadata"]["annotations"].values()
+    owner["metadata"]["annotations"] = {f"rollway.dev/{request.verb}": value}
     return owner, json.loads(value)
 
 
@@ -108,7 +108,9 @@ def test_an_approval_is_for_this_wait_and_the_interpreter_reads_it_so() -> None:
         "step": WAITS,
         "by": "anna",
         "reason": "CHG-1",
+        "via": "cli",
         "at": "2026-11-23T10:08:00.000Z",
+        "id": "n1",
     }
     [signal] = signals(Owner(owner))
     assert (signal.verb, signal.revision, signal.step) == ("approve", "ff87463d6c", WAITS)
@@ -124,7 +126,7 @@ def test_a_step_is_counted_from_1_by_people_and_from_0_by_the_interpreter() -> N
 def test_what_is_not_for_a_step_says_none() -> None:
     for request, one in ((Request("abort"), waiting()), (Request("approve"), seen())):
         owner, said = written(one, request)
-        assert set(said) == {"revision", "by", "at"}
+        assert set(said) == {"revision", "by", "via", "at", "id"}
         [signal] = signals(Owner(owner))
         assert signal.step is None
 

@@ -37,7 +37,8 @@ def test_an_approval_is_bound_signed_taken_and_told(cluster: Cluster) -> None:
     )
     asked = json.loads(seen["rollway.dev/approve"])
     assert asked.pop("at").endswith("Z")
-    assert asked == {"revision": "ff87463d6c", "step": WAITS, "by": "admin", "reason": "CHG-1"}
+    assert asked.pop("id")
+    assert asked == {"revision": "ff87463d6c", "step": WAITS, "by": "admin", "reason": "CHG-1", "via": "cli"}
 
 
 def test_what_the_interpreter_ignores_is_told_and_an_error(cluster: Cluster) -> None:
@@ -95,7 +96,7 @@ def test_a_revision_that_comes_between_reading_and_writing_is_not_approved(
         writing.status(cluster.api, owner, revision="1111111111", phase="Progressing")
         return "anna"
 
-    monkeypatch.setattr("rollway.cluster.verbs._who", who)
+    monkeypatch.setattr("rollway.cluster.verbs.who", who)
     said = cluster.rollway("approve", "checkout")
     assert said.code == ExitCode.USAGE
     assert "is at revision `1111111111` (Progressing), not at `ff87463d6c`" in said.err
@@ -109,7 +110,7 @@ def test_a_status_that_is_written_in_between_is_no_obstacle(cluster: Cluster, mo
         writing.status(cluster.api, owner, iterations=5)
         return "anna"
 
-    monkeypatch.setattr("rollway.cluster.verbs._who", who)
+    monkeypatch.setattr("rollway.cluster.verbs.who", who)
     assert cluster.rollway("approve", "checkout", "--no-wait").code == ExitCode.FINE
     assert cluster.asked(owner, "approve")
 
