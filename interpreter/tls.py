@@ -50,7 +50,7 @@ def context(given: Material) -> ssl.SSLContext:
         return _usual(given.verify)
     made = _trusting(given) if given.authority else httpx.create_ssl_context(verify=given.verify)
     if given.certificate:
-        _introduce(made, given)
+        introduce(made, given.certificate, given.key)
     return made
 
 
@@ -71,9 +71,10 @@ def _trusting(given: Material) -> ssl.SSLContext:
     return made
 
 
-def _introduce(made: ssl.SSLContext, given: Material) -> None:
+def introduce(made: ssl.SSLContext, certificate: str, key: str) -> None:
+    """Say who we are in connections from now on. Raises `TlsProblem`."""
     try:
-        with _file(f"{given.certificate}\n{given.key}\n") as path:
+        with _file(f"{certificate}\n{key}\n") as path:
             made.load_cert_chain(path, password="")
     except (ssl.SSLError, OSError, ValueError) as error:
         why = "`tls.crt` and `tls.key` of the Secret are no certificate and its key in PEM, without a password"

@@ -75,10 +75,15 @@ async def _may_list(parts: Parts, kind: str) -> bool:
     return bool((answer.get("status") or {}).get("allowed"))
 
 
+def declares_guardrails(text: str) -> bool:
+    """Whether a library's text has any."""
+    return _GUARDRAIL.search(text) is not None
+
+
 def guardrails(caches: Caches) -> tuple[Ref, ...]:
     """The ClusterRolloutLibraries that declare guardrails, by name; none where they may not be read."""
     try:
         found = caches.select(names.API_VERSION, CLUSTER_LIBRARY)
     except (LookupError, ApiError):
         return ()
-    return tuple(sorted(ref_of(library) for library in found if _GUARDRAIL.search(library["spec"]["source"])))
+    return tuple(sorted(ref_of(library) for library in found if declares_guardrails(library["spec"]["source"])))

@@ -16,12 +16,12 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
-from dsl.capabilities import without_baseline
+from dsl.capabilities import Asked, unfit, without_baseline
 from dsl.compilation import Compilation
 from dsl.compiler import compile_source
 from dsl.diagnostics import Diagnostic, Severity
 from dsl.flagger.importer import import_canary
-from dsl.ir import Program
+from dsl.ir import Program, ScaleOp
 from dsl.placement import Borrower, placed
 from dsl.source import Source
 from interpreter.cluster import names
@@ -39,11 +39,12 @@ Read = Callable[[Ref], Awaitable[Manifest | None]]
 
 class Policy(NamedTuple):
     """What an object asks for. Exactly one of `program` and `problems` says something. `sources` are the objects that
-    it was read from: when one of them changes it is read again."""
+    it was read from: when one of them changes it is read again. `warnings` is what the linter would rather not see."""
 
     program: Program | None
     problems: tuple[str, ...] = ()
     sources: tuple[Ref, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 async def policy_of(owner: Owner, read: Read, default_provider: str, guardrails: Sequence[Ref] = ()) -> Policy:
@@ -128,7 +129,7 @@ async def _of_canary(owner: Owner, read: Read, default_provider: str, guardrails
         errors = [problem for problem in imported.problems if problem.severity is Severity.ERROR]
         return Policy(None, tuple(str(problem) for problem in errors))
     if not guardrails:
-        return Policy(imported.program)
+        return Policy(imported.program, warnings=tuple(str(problem) for problem in imported.problems))
     source = _bound(Source(f"{owner.name}.rollout", imported.text), guardrails)
     compilation, looked_for = await compiled(source, owner.namespace, read)
     return _checked(owner, compilation, looked_for)
@@ -149,14 +150,22 @@ def _checked(owner: Owner, compilation: Compilation, sources: tuple[Ref, ...]) -
     why = without_baseline(program.traffic.provider, program.target.kind) if program.baseline else ""
     if why:
         return Policy(None, (f"`baseline`: {why}; take it away and compare with the primary (`of primary`)",), sources)
-    return Policy(program, (), sources)
+    return Policy(program, (), sources, warnings(compilation.diagnostics))
 
 
 def sentences(diagnostics: tuple[Diagnostic, ...]) -> tuple[str, ...]:
     """The first errors among them, each with its place and what to do."""
-    errors = [one for one in diagnostics if one.severity is Severity.ERROR]
-    shown = [_sentence(one) for one in errors[:_MOST_SHOWN]]
-    more = len(errors) - len(shown)
+    return _first([one for one in diagnostics if one.severity is Severity.ERROR])
+
+
+def warnings(diagnostics: tuple[Diagnostic, ...]) -> tuple[str, ...]:
+    """The first of those that are worth a look and no errors, in the same form."""
+    return _first([one for one in diagnostics if one.severity is Severity.WARNING])
+
+
+def _first(diagnostics: Sequence[Diagnostic]) -> tuple[str, ...]:
+    shown = [_sentence(one) for one in diagnostics[:_MOST_SHOWN]]
+    more = len(diagnostics) - len(shown)
     return (*shown, *([f"and {more} more"] if more > 0 else []))
 
 
