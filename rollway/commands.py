@@ -51,6 +51,7 @@ COMMANDS: dict[str, Row] = {
     "controller": Row(
         "rollway.controller", "Carry out the rollouts of a cluster: the interpreter, as a process.", STEER
     ),
+    "tester": Row("rollway.tester", "Run load tests, acceptance tests and gates for webhooks.", STEER),
     "explain": Row("rollway.explain", "Explain a code, with an example before and after.", LOOK_UP, quick=True),
     "schema": Row("rollway.schema", "Print the JSON Schema of a Program.", LOOK_UP, quick=True),
     "version": Row("rollway.version", "Print the version.", LOOK_UP, quick=True),

@@ -27,6 +27,7 @@ SHELLS = {
     "simulator",
     "state_json",
     "templates",
+    "tester",
     "tls",
     "web",
     "webhooks",
