@@ -155,7 +155,7 @@ class Caller:
             return Reply(False, f"no answer from {call.where} within {call.timeout_s:g}s")
         except TlsProblem as problem:
             return Reply(False, str(problem), unknown=True, final=True)
-        except httpx.LocalProtocolError:
+        except (httpx.LocalProtocolError, UnicodeError):
             why = "a header or its credential has characters that no header can have"
             return Reply(False, f"{call.where} could not be called: {why}", final=True)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as trouble:
@@ -256,8 +256,16 @@ def _not_called(call: Call, trouble: Exception) -> Reply:
         return Reply(False, f"{call.where} is not called: {never}", final=True)
     if (why := not_secured(call.where, trouble)) is not None:
         return Reply(False, mask(why, call.secrets)[:SHOWN], unknown=True)
-    why = mask(str(trouble) or type(trouble).__name__, call.secrets)
-    return Reply(False, f"{call.where} could not be called: {why[:SHOWN]}")
+    why = mask(str(trouble) or type(trouble).__name__, call.secrets)[:SHOWN]
+    if isinstance(trouble, httpx.RemoteProtocolError) and "disconnected" not in why:
+        return Reply(False, f"the answer of {call.where} is broken: {why}")
+    if isinstance(trouble, _BROKEN):
+        # The alert of TLS that would say why is often lost with the connection.
+        secured = call.where.startswith("https:")
+        more = "; one that asks for another certificate (`tls.crt` and `tls.key` of the Secret) does so too"
+        said = f"{call.where} closed the connection without an answer{more if secured else ''}"
+        return Reply(False, said, unknown=secured)
+    return Reply(False, f"{call.where} could not be called: {why}")
 
 
 def asking(gate: str, key: str, state: State) -> CallAction:
