@@ -220,4 +220,4 @@ def _alert_provider(types: tuple[str, ...]) -> Keys:
 
 
 ALERT_PROVIDER = _alert_provider(ALERT_TYPES)
-OUR_ALERT_PROVIDER = _alert_provider((*ALERT_TYPES, "alertmanager", "webhook"))
+OUR_ALERT_PROVIDER = _alert_provider((*ALERT_TYPES, "alertmanager", "pagerduty", "webhook", "cloudevents"))

@@ -24,9 +24,9 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """`kind` is `slack`, `msteams`, `discord`, `rocket`, `gchat`, `alertmanager`, `webhook` or
-    `provider`; `to` is what stood behind it: a channel's name, a URL, or `namespace/name` of an AlertProvider. `fields`
-    are its other settings."""
+    """`kind` is `slack`, `msteams`, `discord`, `rocket`, `gchat`, `alertmanager`, `pagerduty`, `webhook`, `cloudevents`
+    or `provider`; `to` is what stood behind it: a channel's name, a URL, or `namespace/name` of an AlertProvider.
+    `fields` are its other settings."""
 
     kind: str
     to: str

@@ -28,7 +28,18 @@ QUERY_PROVIDERS = (
     "kayenta",
     "job",
 )
-CHANNEL_KINDS = ("slack", "msteams", "discord", "rocket", "gchat", "alertmanager", "webhook", "provider")
+CHANNEL_KINDS = (
+    "slack",
+    "msteams",
+    "discord",
+    "rocket",
+    "gchat",
+    "alertmanager",
+    "pagerduty",
+    "webhook",
+    "cloudevents",
+    "provider",
+)
 SEVERITIES = ("info", "warn", "error")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 EVENTS = ("start", "pause", "promoted", "rollback", "finished")

@@ -89,7 +89,8 @@ def check(context: Context) -> Iterator[Diagnostic]:
         for node in context.every(kind):
             yield from _target(node.fields, "url")  # type: ignore[attr-defined]
     for channel in context.every(syntax.Channel):
-        yield from _target(channel.items, "webhook")
+        for kind in ("webhook", "cloudevents", "alertmanager"):
+            yield from _target(channel.items, kind)
     for metric in context.every(syntax.Metric):
         if type(metric.body) is tuple:
             yield from _target(metric.body, "server")

@@ -9,7 +9,9 @@ from pydantic import Field
 from interpreter.cluster.resources.metric_template import SecretRef
 from interpreter.cluster.resources.model import AGE, Column, Definition, Metadata, Model, rules
 
-AlertType = Literal["slack", "msteams", "discord", "rocket", "gchat", "alertmanager", "webhook"]
+AlertType = Literal[
+    "slack", "msteams", "discord", "rocket", "gchat", "alertmanager", "pagerduty", "webhook", "cloudevents"
+]
 
 
 class AlertProviderSpec(Model):
@@ -34,7 +36,8 @@ class AlertProviderSpec(Model):
     proxy: Annotated[str, Field(max_length=2048)] = ""
     """The HTTP proxy to go through, as a URL."""
     secret_ref: SecretRef | None = None
-    """The Secret with the address under `address` and, if one is needed, a token under `token`."""
+    """The Secret with the address under `address` and, if one is needed, a token under `token`. A token alone is enough
+    for `slack` (of a bot) and `pagerduty` (an integration key)."""
 
 
 class AlertProvider(Model):
