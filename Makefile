@@ -49,6 +49,10 @@ backtest-guide: $(READY) ## write the outputs and charts of the guide to backtes
 controlplane: $(READY) ## find the Kubernetes control plane that tests run against, or build it (ten minutes, once)
 	@$(BIN)/python -m tests.controlplane.fetch
 
+.PHONY: chromium
+chromium: $(READY) ## find the Chromium that tests run against, or fetch it
+	@$(BIN)/python -m tests.chromium.fetch
+
 .PHONY: servers
 servers: $(READY) ## find the servers that tests run against, or fetch and build them (five minutes, once)
 	@$(BIN)/python -m tests.servers.fetch
@@ -60,6 +64,8 @@ test: $(READY) ## all tests
 	@if found=$$($(BIN)/python -m tests.controlplane.fetch); then \
 	echo "tests run against $$("$$found/kube-apiserver" --version) in $$found"; \
 	else echo "tests that need a control plane fail in CI, and are left out elsewhere"; fi
+	@if found=$$($(BIN)/python -m tests.chromium.fetch); then "$$found" --version | sed 's/^/tests run against /'; \
+	else echo "tests that need a Chromium fail in CI, and are left out elsewhere"; fi
 	@$(BIN)/python -m tests.servers.fetch | sed 's/^/tests run against /' \
 	|| echo "tests that need another server fail in CI, and are left out elsewhere"
 	$(BIN)/pytest -q -n 2
