@@ -2,7 +2,8 @@
 
 Its environment is made anew (PATH, a home and a folder for files of its own, and what the task brings), so that nothing
 of the tester's gets into it. When it ends, is stopped or takes too long, its whole group is told to end (SIGTERM), and
-killed a little later (SIGKILL). The `Keeper` of a `Group` kills what is left if we are killed ourselves.
+killed a little later (SIGKILL). The `Keeper` of a `Group` kills what is left if we are killed ourselves,
+and the kernel a process that the keeper has not heard of yet.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from interpreter.local.keeper import Keeper
+from interpreter.local.keeper import Keeper, die_with_parent
 from interpreter.tester.output import PIECE, Output
 
 GRACE_S = 5.0
@@ -106,6 +107,7 @@ async def _start(
             cwd=folder,
             env=scrubbed(folder, environment),
             start_new_session=True,
+            preexec_fn=die_with_parent(),
         )
     except FileNotFoundError as error:
         raise CannotStart(f"there is no program `{argv[0]}` here: the tester's image must have it") from error

@@ -38,6 +38,7 @@ FRESH_MS = 300_000
 """How long an outcome that nobody has had is worth telling."""
 MOST_FILE = 4 * 1024 * 1024
 SWEEP_S = 5.0
+STORE_S = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -71,6 +72,8 @@ class _Running:
 
     record: Record
     stop: asyncio.Future[str]
+    begun: asyncio.Event
+    """Set once the store knows of it, or cannot be told."""
     life: asyncio.Task[Record] | None = None
 
 
@@ -176,6 +179,7 @@ class Tasks:
             running = self._start(key, payload, plan)
         if plan.waits and running.life is not None:
             return await self._told(await asyncio.shield(running.life), plan, gone)
+        await running.begun.wait()
         record = running.record
         since = f"for {(self._clock_ms() - record.began_ms) / 1000:.0f}s" if asked_again else ""
         text = f"task {record.id} is running already, {since}" if asked_again else f"task {record.id} has begun"
@@ -225,7 +229,7 @@ class Tasks:
             waits=plan.waits,
             tells=plan.tells,
         )
-        running = _Running(record, asyncio.get_running_loop().create_future())
+        running = _Running(record, asyncio.get_running_loop().create_future(), asyncio.Event())
         self._running[key] = running
         self._known[record.id] = _Known(record, Output(self._limits.kept_bytes))
         self._metrics.running.labels(plan.kind).inc()
@@ -236,6 +240,7 @@ class Tasks:
         record, output = running.record, self._known[running.record.id].output
         log.info("a task begins", task=record.id, type=plan.kind, rollout=record.owner, command=record.shown)
         await self._keep(record)
+        running.begun.set()
         try:
             record = await self._run(record, running.stop, plan, output)
         except Exception:
@@ -292,10 +297,12 @@ class Tasks:
 
     async def _put(self, name: str, value: str | None) -> None:
         try:
-            await self._store.put(name, value)
-        except StoreError as error:
+            async with asyncio.timeout(STORE_S):
+                await self._store.put(name, value)
+        except (StoreError, TimeoutError) as error:
             self._metrics.store_failures.inc()
-            log.warning("a task cannot be remembered beyond a restart", task=name, why=str(error))
+            why = str(error) or f"the store did not answer within {STORE_S:g}s"
+            log.warning("a task cannot be remembered beyond a restart", task=name, why=why)
 
     async def _sweep(self) -> None:
         while True:
