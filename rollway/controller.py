@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import socket
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from rollway.exit_codes import ExitCode
@@ -12,6 +14,7 @@ from rollway.terminal import Stop, reason
 
 if TYPE_CHECKING:
     from interpreter.cluster.controller import Settings
+    from rollway.serving import Web
 
 _IN_POD = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
@@ -61,6 +64,24 @@ def command(
         str,
         Option("--allow-addresses", "Networks that they may be in though a wider one is refused.", "CIDR,…"),
     ] = "",
+    web: Annotated[
+        str | None,
+        Option("--web", "Serve the API and links here, on every replica; port 0 is any. Off, if unsaid.", "HOST:PORT"),
+    ] = None,
+    dashboard: Annotated[bool, Option("--dashboard", "Serve the pages there as well.")] = False,
+    external_url: Annotated[
+        str | None,
+        Option("--external-url", "How people reach it; messages then have links to approve and roll back by.", "URL"),
+    ] = None,
+    read_only: Annotated[bool, Option("--read-only", "Decide nothing there.")] = False,
+    tls_cert: Annotated[
+        str | None, Option("--web-tls-cert", "Its certificate, with its chain, as PEM.", "FILE")
+    ] = None,
+    tls_key: Annotated[str | None, Option("--web-tls-key", "The key of the certificate.", "FILE")] = None,
+    audience: Annotated[
+        str,
+        Option("--token-audience", "Whom tokens must be made for; if unsaid, the API server itself.", "NAME"),
+    ] = "",
     log_format: Annotated[str, Option("--log-format", "`json`, or `console` for people.", "FORMAT")] = "json",
     log_level: Annotated[str, Option("--log-level", "`debug`, `info`, `warning` or `error`.", "LEVEL")] = "info",
 ) -> int:
@@ -74,6 +95,7 @@ def command(
     Examples:
       rollway controller --metrics-server http://prometheus.monitoring:9090
       rollway controller --namespace shop --no-leader-election --log-format console
+      rollway controller --web 0.0.0.0:8443 --dashboard --external-url https://rollway.example.com
       rollway controller --refuse-addresses 0.0.0.0/0,::/0 --allow-addresses 10.0.0.0/8
 
     Exit codes: 0 told to stop, 1 the cluster cannot be reached or does not allow it, 2 wrong usage.
@@ -87,6 +109,7 @@ def command(
     from interpreter.addresses import AddressProblem, addresses
     from interpreter.cluster.controller import Settings
     from interpreter.cluster.logging import LEVELS, set_up
+    from rollway.serving import Web, external, place
 
     if log_format not in ("json", "console") or log_level not in LEVELS:
         raise Stop(f"`--log-format` is json or console, and `--log-level` one of {', '.join(LEVELS)}")
@@ -110,7 +133,25 @@ def command(
         port=int(port),
         addresses=reach,
     )
-    return asyncio.run(_run(settings, kubeconfig, context))
+    if web is None and (dashboard or external_url or read_only or tls_cert or tls_key or audience):
+        raise Stop("`--dashboard`, `--external-url` and their likes are about `--web`: say where it is to listen")
+    if (tls_cert is None) is not (tls_key is None):
+        raise Stop("`--web-tls-cert` and `--web-tls-key` go together")
+    served = None
+    if web is not None:
+        at = place(web, "--web")
+        served = Web(
+            *at,
+            dashboard=dashboard,
+            external_url=external(external_url),
+            read_only=read_only,
+            certificate=tls_cert,
+            key=tls_key,
+            audience=audience,
+            namespace=namespace,
+            keys_namespace=settings.lease_namespace,
+        )
+    return asyncio.run(_run(settings, served, kubeconfig, context))
 
 
 def _own_namespace() -> str | None:
@@ -121,16 +162,20 @@ def _own_namespace() -> str | None:
         return None
 
 
-async def _run(settings: "Settings", kubeconfig: str | None, context: str | None) -> int:
+async def _run(settings: "Settings", web: "Web | None", kubeconfig: str | None, context: str | None) -> int:
     from interpreter.cluster.connection import ConnectionConfigError, connect
     from interpreter.cluster.controller import Controller
     from interpreter.cluster.errors import ApiError
+    from rollway.serving import serving
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
-        async with await connect(kubeconfig, context) as api:
+        async with await connect(kubeconfig, context) as api, AsyncExitStack() as stack:
+            if web is not None:
+                make_link = await stack.enter_async_context(serving(web, kubeconfig, context, stop))
+                settings = replace(settings, make_link=make_link)
             await Controller(api, settings).run(stop)
     except ConnectionConfigError as error:
         raise Stop(str(error)) from error

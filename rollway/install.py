@@ -47,6 +47,12 @@ def command(
         bool,
         Option("--no-cross-namespace-refs", "Refuse policies that name a template or provider of another namespace."),
     ] = False,
+    web: Annotated[bool, Option("--web", "Have the controller serve the API, with a Service for it.")] = False,
+    dashboard: Annotated[bool, Option("--dashboard", "And the pages.")] = False,
+    external_url: Annotated[
+        str | None, Option("--external-url", "How people reach it; messages then have links.", "URL")
+    ] = None,
+    read_only: Annotated[bool, Option("--read-only", "Decide nothing there.")] = False,
     output: Annotated[str | None, Option("--output", "Write to this file instead of standard output.", "FILE")] = None,
 ) -> int:
     """Print what a cluster needs to carry out rollouts: definitions, rights, and the controller.
@@ -55,20 +61,23 @@ def command(
     say `--no-flagger`. Metric servers that are asked over HTTP need none; `--metrics` is for what the API server
     answers: externalmetrics, keptn, and job, which lets policies run pods. Nothing is applied; read it, keep it in
     Git, and give it to kubectl. Library policies of the whole cluster and targets of kinds that are not built in need
-    a ClusterRole, so not `--watch-namespace`.
+    a ClusterRole, so not `--watch-namespace`. With `--web` the controller may ask the API server whose a token is and
+    what its owner may.
 
     \b
     Examples:
       rollway install --image registry.example.com/rollway:1 | kubectl apply --server-side -f -
       rollway install --provider istio --no-flagger --metrics-server http://prometheus.monitoring:9090
       rollway install --metrics job --metrics keptn
+      rollway install --web --dashboard --external-url https://rollway.example.com
       rollway install --namespace shop --watch-namespace shop
 
     Exit codes: 0 fine, 2 wrong usage.
     """
     import crds
     from interpreter.cluster.access import METRICS, ROUTES
-    from interpreter.cluster.manifests import Installation, documents
+    from interpreter.cluster.manifests import Installation, Web, documents
+    from rollway.serving import external
 
     for option, name in (("--namespace", namespace), ("--watch-namespace", watch_namespace)):
         if name is not None and not _LABEL.fullmatch(name):
@@ -83,6 +92,8 @@ def command(
     if unknown is not None:
         known = ", ".join(sorted(METRICS))
         raise Stop(f"`--metrics {unknown}` needs no rights, or is no metric provider; those that need some are {known}")
+    if not web and (dashboard or external_url or read_only):
+        raise Stop("`--dashboard`, `--external-url` and `--read-only` are about `--web`: say that as well")
     wanted = Installation(
         image=image or _own_image(),
         namespace=namespace,
@@ -93,6 +104,7 @@ def command(
         cross_namespace_refs=not no_cross_namespace_refs,
         metrics_server=metrics_server,
         default_provider=default_provider,
+        web=Web(dashboard, external(external_url), read_only) if web else None,
     )
     text = "---\n".join([*crds.definitions().values(), *documents(wanted)])
     if output is None:

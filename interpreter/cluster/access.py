@@ -86,6 +86,19 @@ LEASES: tuple[Rule, ...] = (
 """In the controller's own namespace."""
 
 
+JUDGE: tuple[Rule, ...] = (
+    Rule("authentication.k8s.io", ("tokenreviews",), ("create",), "to know who asks", cluster=True),
+    Rule("authorization.k8s.io", ("subjectaccessreviews",), ("create",), "to know what they may", cluster=True),
+)
+"""Of the web server, in the whole cluster: it has no rights of its own to give away."""
+
+LINK_KEYS: tuple[Rule, ...] = (
+    Rule(CORE, ("secrets",), ("create",), "to make the keys of links"),
+    Rule(CORE, ("secrets",), ("get", "patch"), "to sign links, and to renew their keys", only=("rollway-link-keys",)),
+)
+"""Of links in messages, in the controller's own namespace."""
+
+
 def rules(providers: Iterable[str], *, flagger: bool, metrics: Iterable[str] = ()) -> tuple[Rule, ...]:
     """What is to be granted where there are rollouts that use these traffic providers, and of the metric providers of
     `METRICS` these. Raises `KeyError` for a provider that is none."""

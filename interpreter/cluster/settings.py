@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from interpreter.addresses import Addresses
 from interpreter.cluster.clock import Clock
+from interpreter.web.linking import MakeLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class Settings:
     """What the command line says. `namespace` None looks after all namespaces; `lease_namespace` is where the Lease
     stands; `identity` tells this process from others; `port` 0 takes any free port. `clock` is the wall's, but in
     tests, which also end a process at a `boundary` between two effects. `addresses` says where servers of users may
-    be."""
+    be. `make_link` makes the links in messages, None where nobody could follow one."""
 
     identity: str
     namespace: str | None = None
@@ -31,6 +32,7 @@ class Settings:
     clock: Clock = field(default_factory=Clock)
     boundary: Callable[[str], None] | None = None
     addresses: Addresses = field(default_factory=Addresses)
+    make_link: MakeLink | None = None
 
     @property
     def reach(self) -> Addresses:

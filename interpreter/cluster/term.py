@@ -82,7 +82,8 @@ class Term:
             self._caches, credentials, Providers(servers, Http(clients)), Jobs(api), settings.clock
         )
         self._delivery = Delivery(Poster(clients))
-        messaging = Messaging(self._delivery, Lines(self._caches, credentials), self._recorder)
+        lines = Lines(self._caches, credentials)
+        messaging = Messaging(self._delivery, lines, self._recorder, settings.make_link)
         outside = Outside(Calling(self._caller, credentials), self._measuring, messaging, self._recorder)
         self._parts = Parts(
             api,

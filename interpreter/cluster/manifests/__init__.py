@@ -12,15 +12,32 @@ from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 
-from interpreter.cluster.access import LEASES, ROUTES, Rule, rules
+from interpreter.cluster.access import JUDGE, LEASES, LINK_KEYS, ROUTES, Rule, rules
 
 NAME = "rollway-controller"
+WEB_PORT = 8081
+_WEB_PORT_LINES = f"            - name: web\n              containerPort: {WEB_PORT}"
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """What the controller serves to people: the API, and the pages and links if they are wanted."""
+
+    dashboard: bool = False
+    external_url: str | None = None
+    read_only: bool = False
+
+    @property
+    def links(self) -> bool:
+        """Whether messages have links."""
+        return self.external_url is not None and not self.read_only
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
     """What is to be installed. `watched` is the one namespace that is looked after, None for all; `providers` are the
-    data planes whose routes may be written, `metrics` the metric providers that are asked through the API server."""
+    data planes whose routes may be written, `metrics` the metric providers that are asked through the API server. `web`
+    is None where nothing is served but health and metrics."""
 
     image: str
     namespace: str = "rollway-system"
@@ -31,6 +48,7 @@ class Installation:
     metrics_server: str | None = None
     default_provider: str | None = None
     cross_namespace_refs: bool = True
+    web: Web | None = None
 
 
 def documents(wanted: Installation) -> list[str]:
@@ -45,7 +63,17 @@ def documents(wanted: Installation) -> list[str]:
         _filled("account", namespace=namespace),
         _role(wanted, NAME + "-leases", LEASES, within=wanted.namespace),
         *_access(wanted),
-        _filled("controller", namespace=namespace, image=_scalar(wanted.image), args=json.dumps(_arguments(wanted))),
+        *_web_access(wanted),
+        _without_blanks(
+            _filled(
+                "controller",
+                namespace=namespace,
+                image=_scalar(wanted.image),
+                args=json.dumps(_arguments(wanted)),
+                web="" if wanted.web is None else _WEB_PORT_LINES,
+            )
+        ),
+        *(() if wanted.web is None else (_filled("web", namespace=namespace),)),
     ]
 
 
@@ -55,6 +83,16 @@ def _access(wanted: Installation) -> Iterable[str]:
         yield _role(wanted, NAME, granted, within=None)
     else:
         yield _role(wanted, NAME, (rule for rule in granted if not rule.cluster), within=wanted.watched)
+
+
+def _web_access(wanted: Installation) -> Iterable[str]:
+    """Who asks and what they may is asked of the cluster, so that needs a ClusterRole, whatever is looked after."""
+    if wanted.web is None:
+        return
+    name = f"{NAME}-web" if wanted.watched is None else f"{NAME}-web-{wanted.namespace}"
+    yield _role(wanted, name, JUDGE, within=None)
+    if wanted.web.links:
+        yield _role(wanted, NAME + "-links", LINK_KEYS, within=wanted.namespace)
 
 
 def _arguments(wanted: Installation) -> list[str]:
@@ -69,6 +107,11 @@ def _arguments(wanted: Installation) -> list[str]:
         given.append("--no-flagger")
     if not wanted.cross_namespace_refs:
         given.append("--no-cross-namespace-refs")
+    if wanted.web is not None:
+        given += ["--web", f"0.0.0.0:{WEB_PORT}"]
+        given += ["--dashboard"] if wanted.web.dashboard else []
+        given += ["--external-url", wanted.web.external_url] if wanted.web.external_url is not None else []
+        given += ["--read-only"] if wanted.web.read_only else []
     return given
 
 
@@ -82,6 +125,10 @@ def _role(wanted: Installation, name: str, granted: Iterable[Rule], *, within: s
         rules="\n".join(_rule(rule) for rule in granted),
         namespace=_scalar(wanted.namespace),
     )
+    return _without_blanks(text)
+
+
+def _without_blanks(text: str) -> str:
     return "".join(line for line in text.splitlines(keepends=True) if line.strip())
 
 
