@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
+import httpcore
 import httpx
 
 from interpreter.addresses import Addresses
@@ -58,12 +59,14 @@ class Clients:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._addresses = addresses
-        self._resolver = resolver or Resolver()
+        self._resolver = Resolver() if resolver is None else resolver
         self._idle = idle
         self._clock = clock
         self._kept: dict[Manner, _Kept] = {}
 
-    def __len__(self) -> int:
+    @property
+    def kept(self) -> int:
+        """How many there are."""
         return len(self._kept)
 
     @asynccontextmanager
@@ -90,9 +93,13 @@ class Clients:
         free = [manner for manner, kept in self._kept.items() if not kept.users]
         now = self._clock()
         many = len(self._kept) - MOST_CLIENTS
-        for number, manner in enumerate(free):
-            if number < many or now - self._kept[manner].used_at > self._idle:
-                await self._kept.pop(manner).client.aclose()
+        ended = [
+            self._kept.pop(manner)
+            for number, manner in enumerate(free)
+            if number < many or now - self._kept[manner].used_at > self._idle
+        ]
+        for each in ended:
+            await each.client.aclose()
 
 
 class _Kept:
@@ -122,8 +129,9 @@ def http_client(addresses: Addresses, manner: Manner, resolver: Resolver) -> htt
     for transport in {client._transport, *client._mounts.values()}:
         if isinstance(transport, httpx.AsyncHTTPTransport):
             pool: Any = transport._pool
-            proxied = proxied or pool._proxy is not None
-            if pool._proxy is None or manner.proxy:
+            is_proxy = isinstance(pool, httpcore.AsyncHTTPProxy | httpcore.AsyncSOCKSProxy)
+            proxied = proxied or is_proxy
+            if manner.proxy or not is_proxy:
                 pool._network_backend = checked
             pool.create_connection = _looked_at(pool.create_connection)
     if proxied:

@@ -96,7 +96,7 @@ class Http:
     """Requests to metric servers, over `clients`; by itself it goes to any address."""
 
     def __init__(self, clients: Clients | None = None) -> None:
-        self._clients = clients or Clients(ANY)
+        self._clients = Clients(ANY) if clients is None else clients
 
     async def ask(
         self,

@@ -185,5 +185,5 @@ async def test_certificates_that_nobody_uses_any_more_are_forgotten() -> None:
     now += 301
     async with clients.client():
         assert used.is_closed
-        assert len(clients) == 1
+        assert clients.kept == 1
     await clients.close()
