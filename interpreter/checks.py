@@ -24,7 +24,9 @@ from interpreter.analysis.judge import history_questions, judge, questions
 from interpreter.analysis.leaves import named
 from interpreter.ending import roll_back
 from interpreter.frozen import changed
+from interpreter.series import Found, grown
 from interpreter.state import (
+    CheckLine,
     CheckRecord,
     CheckResult,
     GateAnswer,
@@ -130,10 +132,17 @@ def _conclude(turn: Turn, analysis: Analysis, tick: Tick, side: tuple[CheckResul
         iterations=tick.serial,
         evidence=judgement.evidence,
         last_check=record,
+        series=grown(run.series, record, (*judgement.found, *map(_told, side))),
         provider_errors=run.provider_errors + 1 if verdict is Verdict.ERROR else 0,
         cursor=changed(run.cursor, tick=None, due_ms=tick.began_ms + analysis.every_ms),
     )
     return _count(turn, analysis, record, holds_raise=judgement.holds_raise)
+
+
+def _told(result: CheckResult) -> Found:
+    """A call or a gate in the series: 1 for one that let the rollout go on, 0 for one that did not."""
+    line = CheckLine(result.text, result.kind, result.text, "verdict", ">=", 1.0)
+    return line, float(result.verdict is Verdict.PASS), None
 
 
 def _with_notes(

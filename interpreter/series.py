@@ -14,7 +14,7 @@ is a tenth of their size as objects and can be read in `kubectl get -o yaml`. A 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -23,10 +23,10 @@ from interpreter.frozen import changed
 from interpreter.masking import mask
 from interpreter.state import CheckLine, CheckRecord, CheckRow, CheckSeries, Instant, Verdict
 
-MOST_ROWS = 200
-MOST_LINES = 40
-MOST_CELLS = 4800
-MOST_TEXT = 120
+MOST_ROWS = 120
+MOST_LINES = 32
+MOST_CELLS = 4000
+MOST_TEXT = 100
 """Characters of a line's text and of its value's name."""
 
 _DIGITS = 6
@@ -85,8 +85,7 @@ def grown(series: CheckSeries, record: CheckRecord, found: Iterable[Found]) -> C
     places = {_key(line): place for place, line in enumerate(lines)}
     values: dict[int, float | None] = {}
     thresholds: dict[int, float | None] = {}
-    for line, value, threshold in found:
-        line = _short(line)
+    for line, value, threshold in _distinct(found):
         place = places.get(_key(line))
         if place is None:
             if len(lines) == MOST_LINES:
@@ -98,12 +97,13 @@ def grown(series: CheckSeries, record: CheckRecord, found: Iterable[Found]) -> C
         record.at_ms, record.step, _rounded(record.weight) or 0.0, record.verdict, _cells(values), _cells(thresholds)
     )
     known = series.lines if len(lines) == len(series.lines) else tuple(lines)
-    return CheckSeries(known, thinned((*series.rows, row)))
+    return CheckSeries(known, _thinned((*series.rows, row), len(known)))
 
 
-def thinned(rows: tuple[CheckRow, ...]) -> tuple[CheckRow, ...]:
-    """As many rows as may stay."""
-    while len(rows) > MOST_ROWS or (len(rows) > 2 and _size(rows) > MOST_CELLS):
+def _thinned(rows: tuple[CheckRow, ...], lines: int) -> tuple[CheckRow, ...]:
+    """As many rows as may stay. What they take is counted only where it may be too much."""
+    widest = len(_HEAD) + 2 * lines
+    while len(rows) > MOST_ROWS or (len(rows) * widest > MOST_CELLS and len(rows) > 2 and _size(rows) > MOST_CELLS):
         place = _least(rows)
         rows = (*rows[:place], *rows[place + 1 :])
     return rows
@@ -114,10 +114,14 @@ def _size(rows: tuple[CheckRow, ...]) -> int:
 
 
 def _least(rows: tuple[CheckRow, ...]) -> int:
-    """The place of the row that is missed least."""
-    inner = range(1, len(rows) - 1)
-    spare = [place for place in inner if rows[place].verdict not in _KEPT] or list(inner)
-    return min(spare, key=lambda place: rows[place + 1].at_ms - rows[place - 1].at_ms)
+    """The place of the row that is missed least. A run of days comes here with each check."""
+    times = [row.at_ms for row in rows]
+    gaps = [after - before for before, after in zip(times, times[2:], strict=False)]
+    spare = [gap for gap, row in zip(gaps, rows[1:], strict=False) if row.verdict not in _KEPT]
+    least = min(spare or gaps)
+    return next(
+        place for place, gap in enumerate(gaps, 1) if gap == least and not (spare and rows[place].verdict in _KEPT)
+    )
 
 
 def _cells(found: Mapping[int, float | None]) -> tuple[float | None, ...]:
@@ -132,6 +136,19 @@ def _rounded(value: float | None) -> float | None:
 
 def _key(line: CheckLine) -> tuple[object, ...]:
     return line.text, line.name, line.kind, line.cmp, line.threshold
+
+
+def _distinct(found: Iterable[Found]) -> Iterator[Found]:
+    """Each line once, and as it may be shown; those that are alike then are numbered."""
+    alike: dict[tuple[object, ...], list[CheckLine]] = {}
+    for line, value, threshold in found:
+        short = _short(line)
+        same = alike.setdefault(_key(short), [])
+        if line in same:
+            continue
+        same.append(line)
+        named = short if len(same) == 1 else changed(short, name=f"{short.name} ({len(same)})")
+        yield named, value, threshold
 
 
 def _short(line: CheckLine) -> CheckLine:
@@ -173,19 +190,20 @@ def _line(line: CheckLine) -> dict[str, Any]:
     return shown if line.threshold is None else {**shown, "threshold": line.threshold}
 
 
+@lru_cache(maxsize=1 << 16)
 def _written(row: CheckRow) -> str:
-    width = max(len(row.values), len(row.thresholds))
-    cells = (_cell(_at(row.values, place), _at(row.thresholds, place)) for place in range(width))
+    """A row as a line. It is written again with each check that follows, which costs more than the machine itself."""
+    cells = [_NOTHING if value is None else "%g" % value for value in row.values]  # noqa: UP031 - twice as fast
+    cells += [_NOTHING] * (len(row.thresholds) - len(cells))
+    for place, threshold in enumerate(row.thresholds):
+        if threshold is not None:
+            cells[place] = f"{cells[place]}/{threshold:g}"
     return " ".join((_time(row.at_ms), str(row.step), f"{row.weight:g}", row.verdict.value, *cells))
 
 
-def _cell(value: float | None, threshold: float | None) -> str:
-    shown = _NOTHING if value is None else f"{value:.{_DIGITS}g}"
-    return shown if threshold is None else f"{shown}/{threshold:.{_DIGITS}g}"
-
-
 def _time(at_ms: Instant) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    detail = "milliseconds" if at_ms % 1000 else "seconds"
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec=detail).replace("+00:00", "Z")
 
 
 def _line_read(data: object) -> CheckLine:

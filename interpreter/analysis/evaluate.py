@@ -69,9 +69,21 @@ class Shown(NamedTuple):
     form: show.Formatter
 
 
+class Compared(NamedTuple):
+    """A comparison as it is followed over time: a value, and what it is compared with. `fixed` is that where it is the
+    same at each check, whose `threshold` is then None."""
+
+    name: str
+    cmp: Cmp
+    unit: Unit
+    fixed: float | None
+    value: Reader
+    threshold: Reader | None
+
+
 class Clause(NamedTuple):
     """A condition, compiled. `explain(look, truth)` says in words why it is true, or false. `card` is the judgement, if
-    it is one, and `tests` are then the metrics of that."""
+    it is one, and `tests` are then the metrics of that. `compared` are its comparisons."""
 
     decide: Decide
     explain: Explain
@@ -79,6 +91,7 @@ class Clause(NamedTuple):
     shown: tuple[Shown, ...]
     tests: Mapping[str, Statistical]
     card: Card | None = None
+    compared: tuple[Compared, ...] = ()
 
     @property
     def rulings(self) -> tuple[str, ...]:
@@ -116,6 +129,7 @@ class Compiler:
         self._program = program
         self._leaves: dict[Leaf, None] = {}
         self._shown: dict[str, Shown] = {}
+        self._compared: list[Compared] = []
         self._tests: dict[str, Statistical] = {}
         self._card: Card | None = None
 
@@ -123,9 +137,10 @@ class Compiler:
 
     def clause(self, condition: Condition) -> Clause:
         """One whole condition."""
-        self._leaves, self._shown, self._tests, self._card = {}, {}, {}, None
+        self._leaves, self._shown, self._compared, self._tests, self._card = {}, {}, [], {}, None
         decide, explain = self._condition(condition)
-        return Clause(decide, explain, tuple(self._leaves), tuple(self._shown.values()), self._tests, self._card)
+        leaves, shown, compared = tuple(self._leaves), tuple(self._shown.values()), tuple(self._compared)
+        return Clause(decide, explain, leaves, shown, self._tests, self._card, compared)
 
     def _condition(self, condition: Condition) -> Compiled:
         match condition:
@@ -182,6 +197,8 @@ class Compiler:
         read_left, read_right = self.reader(left), self.reader(right)
         for side in (left, right):
             self._show(side)
+        unit = unit_of(self._program, Func("min", (left, right)))
+        self._compared.append(compared(cmp, (left, read_left), (right, read_right), unit))
         guards = self._quantiles_between_arms(left, right)
 
         holds = NUMBERS[cmp]
@@ -196,7 +213,7 @@ class Compiler:
                 return too_few(guards, look) or truth
             return truth
 
-        form = show.formatter(unit_of(self._program, Func("min", (left, right))))
+        form = show.formatter(unit)
 
         def explain(look: Look, truth: bool) -> str:
             sides = [text(read(look), form) for read in (read_left, read_right)]
@@ -310,6 +327,18 @@ def _remembered(key: str, read: Reader) -> Reader:
     return recall
 
 
+_TURNED: Mapping[Cmp, Cmp] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+
+
+def compared(cmp: Cmp, left: tuple[Expr, Reader], right: tuple[Expr, Reader], unit: Unit) -> Compared:
+    """A comparison with what is measured on its left, and what bounds it on its right."""
+    if isinstance(left[0], Const) and not isinstance(right[0], Const):
+        left, right, cmp = right, left, _TURNED[cmp]
+    bound, read = right
+    fixed = float(bound.value) if isinstance(bound, Const) else None
+    return Compared(words_of(left[0]), cmp, unit, fixed, left[1], None if fixed is not None else read)
+
+
 # --- words ------------------------------------------------------------------------------------------------------
 
 
@@ -326,6 +355,23 @@ def unit_of(program: Program, expr: Expr) -> Unit:
             if isinstance(expr, Arith) and "/" in expr.operators and units[0] == units[1]:
                 return Unit.NUMBER
             return next((unit for unit in units if unit is not Unit.NUMBER), Unit.NUMBER)
+        case _:
+            assert_never(expr)
+
+
+def words_of(expr: Expr) -> str:
+    """An expression as the name of a value: the measures in it, with what is done to them."""
+    match expr:
+        case Const(value=value, unit=unit):
+            return show.quantity(value, unit)
+        case Measure():
+            return named(label(expr), expr.arm)
+        case Arith(operands, operators):
+            rest = (f" {sign} {words_of(each)}" for sign, each in zip(operators, operands[1:], strict=True))
+            return words_of(operands[0]) + "".join(rest)
+        case Func(name, args):
+            inner = ", ".join(words_of(arg) for arg in args)
+            return f"-{inner}" if name == "neg" else f"{name}({inner})"
         case _:
             assert_never(expr)
 

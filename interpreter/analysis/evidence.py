@@ -60,7 +60,8 @@ class Moment(NamedTuple):
 class Ruling(NamedTuple):
     """What a statistical check came to, in words too, and what it keeps. `mounting` holds the next raise of traffic;
     `condemns` says that this result alone ends the rollout, whatever is tolerated. `classified` is what Kayenta's judge
-    makes of a metric, for the judgement in which it stands."""
+    makes of a metric, for the judgement in which it stands. `standing` is its evidence, or its score, and how much of
+    it settles the check; None while there is none."""
 
     truth: Truth
     state: State
@@ -69,6 +70,7 @@ class Ruling(NamedTuple):
     mounting: bool = False
     condemns: bool = False
     classified: Classified | Missing | None = None
+    standing: tuple[float, float] | None = None
 
 
 def number(state: State, name: str) -> float:
@@ -124,15 +126,22 @@ def ruling(
     if reached and log_e < test.limit:
         value += f", {power(peak)} at its highest"
     truth: Truth = False if reached else True if unsettled is None else unsettled._replace(reason=words)
-    return Ruling(truth, after, words, ((_evidence_on(test), value),), log_e > MOUNTING)
+    shown = ((_evidence_on(test), value),)
+    return Ruling(truth, after, words, shown, log_e > MOUNTING, standing=_standing(test, log_e))
 
 
 def without_answer(test: Test, state: State, gap: Missing) -> Ruling:
     """No answer, no evidence; but what had been shown before stays shown."""
     if number(state, "peak") >= test.limit:
         value = f"{power(number(state, 'log_e'))} of {power(test.limit)}"
-        return Ruling(False, state, gap.reason, ((_evidence_on(test), value),))
+        shown = ((_evidence_on(test), value),)
+        return Ruling(False, state, gap.reason, shown, standing=_standing(test, number(state, "log_e")))
     return Ruling(gap, state, gap.reason)
+
+
+def _standing(test: Test, log_e: float) -> tuple[float, float]:
+    """The evidence and its limit, as they are told, not as logarithms."""
+    return math.exp(log_e), 1 / test.alpha
 
 
 def _evidence_on(test: Test) -> str:

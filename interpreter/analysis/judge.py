@@ -19,20 +19,22 @@ stands in, alone or in a judgement. What is only observed has no effect.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from math import isfinite
 from typing import Literal, NamedTuple
 
 from dsl.ir import Analysis, Check, Condition, Program, Unit
 from interpreter.analysis import guard
 from interpreter.analysis.dispersion import history
-from interpreter.analysis.evaluate import Clause, Compiler, text
+from interpreter.analysis.evaluate import Clause, Compared, Compiler, text
 from interpreter.analysis.evidence import Moment, Test
 from interpreter.analysis.leaves import Leaf
 from interpreter.analysis.memory import Memory
-from interpreter.analysis.readings import Gap, Look, Missing, Truth
+from interpreter.analysis.readings import Gap, Look, Missing, Quantity, Truth
 from interpreter.analysis.scoring import Card, rule_judgement
 from interpreter.analysis.statistical import prepare_test, rule
-from interpreter.state import Answer, CheckResult, Events, Instant, MetricQuestion, Routing, Verdict
+from interpreter.series import Found
+from interpreter.state import Answer, CheckLine, CheckResult, Events, Instant, MetricQuestion, Routing, Verdict
 
 Evidence = Mapping[str, Mapping[str, float | list[float]]]
 Shown = tuple[tuple[str, str], ...]
@@ -45,23 +47,28 @@ SEVERITY = (ABORT, FAIL, ERROR, INCONCLUSIVE)
 
 class Judgement(NamedTuple):
     """`results` has one line for each metric check, in order; calls and gates are the machine's. `holds_raise` says
-    that evidence is mounting: do not raise traffic, do not end anything."""
+    that evidence is mounting: do not raise traffic, do not end anything. `found` has the numbers behind the results,
+    for the series of the run."""
 
     verdict: Verdict
     results: tuple[CheckResult, ...]
     evidence: Evidence
     holds_raise: bool
+    found: tuple[Found, ...] = ()
 
 
 class Line(NamedTuple):
     """A metric check, compiled. `counts` are the leaves whose counts are told when it does not hold; `guarded` says
-    that it compares the arms that the traffic guard watches."""
+    that it compares the arms that the traffic guard watches. `followed` are its comparisons, and `ruled` the keys of
+    its rulings, each as a line of the run's series."""
 
     kind: Literal["require", "observe", "abort"]
     words: str
     clause: Clause
     counts: tuple[Leaf, ...]
     guarded: bool
+    followed: tuple[tuple[CheckLine, Compared], ...]
+    ruled: tuple[tuple[CheckLine, str], ...]
 
 
 class Prepared(NamedTuple):
@@ -105,7 +112,21 @@ def _line(check: Check, clause: Clause, pair: guard.Pair | None) -> Line:
     """Statistical checks tell their own counts."""
     counts = () if clause.tests else tuple(leaf for leaf in clause.leaves if leaf.unit is Unit.EVENTS)
     guarded = pair is not None and set(pair) <= set(clause.leaves)
-    return Line(check.kind, check.text, clause, counts, guarded)
+    followed = tuple(
+        (CheckLine(check.text, check.kind, each.name, each.unit.value, each.cmp, each.fixed), each)
+        for each in clause.compared
+    )
+    return Line(check.kind, check.text, clause, counts, guarded, followed, tuple(_ruled(check, clause)))
+
+
+def _ruled(check: Check, clause: Clause) -> Iterator[tuple[CheckLine, str]]:
+    """The score of a judgement; of other statistical checks the evidence, which settles them when it is large."""
+    if clause.card is not None:
+        yield CheckLine(check.text, check.kind, "score", "score", ">=", clause.card.passing), clause.card.key
+        return
+    for key, test in clause.tests.items():
+        if test.test != "kayenta":
+            yield CheckLine(check.text, check.kind, f"evidence on {test.metric}", "evidence", "<"), key
 
 
 _prepared = Memory(_prepare)
@@ -150,32 +171,57 @@ def judge(
     """
     prepared = _prepared(program, analysis)
     look = Look(answers, at_ms)
-    holds_raise, alarm, shown = False, None, NOTHING
+    holds_raise, alarm, shown, standing = False, None, NOTHING, UNRULED
     if prepared.tests or prepared.pair is not None:
         moment = Moment(at_ms, routing.weight)
         evidence = dict(evidence)
-        holds_raise, shown = _rule(prepared, look, moment, evidence)
+        holds_raise, shown, standing = _rule(prepared, look, moment, evidence)
         alarm = _watch(prepared.pair, look, moment, evidence, routing, held_ms)
-    results, effects = [], []
+    results, effects, found = [], [], []
     for line in prepared.lines:
         result, effect = _judge_line(line, look, alarm, shown)
         results.append(result)
         effects.append(effect)
-    return Judgement(_gravest(effects), tuple(results), evidence, holds_raise)
+        found += _followed(line, look, standing)
+    return Judgement(_gravest(effects), tuple(results), evidence, holds_raise, tuple(found))
 
+
+Standings = Mapping[str, tuple[float, float] | None]
 
 NOTHING: Mapping[str, Shown] = {}
+UNRULED: Standings = {}
+
+
+def _followed(line: Line, look: Look, standings: Standings) -> list[Found]:
+    """The numbers of one line. Of a range the end that is known stands for it."""
+    found: list[Found] = [
+        (head, _number(each.value(look)), None if each.threshold is None else _number(each.threshold(look)))
+        for head, each in line.followed
+    ]
+    for head, key in line.ruled:
+        value, limit = standings.get(key) or (None, None)
+        found.append((head, value, None if head.threshold is not None else limit))
+    return found
+
+
+def _number(quantity: Quantity) -> float | None:
+    if isinstance(quantity, Missing):
+        return None
+    if isinstance(quantity, float):
+        return quantity
+    return quantity.low if isfinite(quantity.low) else quantity.high
 
 
 def _rule(
     prepared: Prepared, look: Look, moment: Moment, evidence: dict[str, Mapping[str, float | list[float]]]
-) -> tuple[bool, Mapping[str, Shown]]:
-    """The statistical checks, each once, before the lines that they stand in: whether evidence is mounting, and the
-    values to show of each."""
-    mounting, shown = False, {}
+) -> tuple[bool, Mapping[str, Shown], Standings]:
+    """The statistical checks, each once, before the lines that they stand in: whether evidence is mounting, the values
+    to show of each, and where each stands."""
+    mounting, shown, standings = False, {}, {}
     for test in prepared.tests:
         ruling = rule(test, look, moment, evidence.get(test.key, {}))
         look.rulings[test.key], look.words[test.key], shown[test.key] = ruling.truth, ruling.words, ruling.values
+        standings[test.key] = ruling.standing
         if ruling.condemns:
             look.condemning.add(test.key)
         if ruling.state:
@@ -186,9 +232,10 @@ def _rule(
     for card in prepared.cards:
         ruling = rule_judgement(card, look)
         look.rulings[card.key], look.words[card.key], shown[card.key] = ruling.truth, ruling.words, ruling.values
+        standings[card.key] = ruling.standing
         if ruling.condemns:
             look.condemning.add(card.key)
-    return mounting, shown
+    return mounting, shown, standings
 
 
 def _watch(

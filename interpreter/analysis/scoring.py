@@ -93,13 +93,14 @@ def rule_judgement(card: Card, look: Look) -> Ruling:
     score = kayenta.score(groups, card.passing, card.marginal)
     words = _words(card, score, known, critical)
     values = _values(card, known, None if unknown else score)
+    standing = None if unknown else (score.value, card.passing)
     match score.verdict:
         case "pass":
-            return Ruling(True, {}, words, values)
+            return Ruling(True, {}, words, values, standing=standing)
         case "marginal":
-            return Ruling(Missing(Gap.UNSURE, words), {}, words, values)
+            return Ruling(Missing(Gap.UNSURE, words), {}, words, values, standing=standing)
         case "fail":
-            return Ruling(False, {}, words, values, condemns=bool(critical))
+            return Ruling(False, {}, words, values, condemns=bool(critical), standing=standing)
 
 
 Known = dict[str, kayenta.Classified | Missing]

@@ -4,6 +4,9 @@ A run is one object. Its spec, never changed, pins what was decided on when the 
 and what that revision is made of. Its status holds the machine's state, written with the `resourceVersion` that was
 read, so that two interpreters can never both go on with one rollout. Run 0 is the coming up of the first primary.
 
+The machine's state is a text but for the numbers of the run's checks, which stand beside it, once, for people to read
+(`status.checks`).
+
 The state of the rollout is that of the run with the highest number that has one. A run that was made and whose state
 was never written (the process died in between) does not count, and is made anew.
 """
@@ -16,20 +19,23 @@ from typing import Any, NamedTuple
 
 from dsl import ir_json
 from dsl.ir import Program
-from interpreter import state_json
+from interpreter import series, state_json
 from interpreter.cluster import names
 from interpreter.cluster.api import Api, ApiError, Conflict
 from interpreter.cluster.applier import label_of
 from interpreter.cluster.caches import Caches
 from interpreter.cluster.owner import CANARY, Owner
 from interpreter.cluster.status import run_status
+from interpreter.cluster.stripping import is_slim_run
+from interpreter.frozen import changed
 from interpreter.objects import Manifest, Ref, controller_reference, ref_of
-from interpreter.state import Stage, State
+from interpreter.state import CheckSeries, State
 from interpreter.workloads.kind import Snapshot
 
 KIND = "RolloutRun"
 KEPT = 10
 """How many runs are kept, the one under way included."""
+_CHECKS = "checks"
 _PLACED = "traffic"
 """Where a run's status says whose routes may be in the cluster, once that is another Program than its own."""
 
@@ -55,7 +61,7 @@ class Runs:
         for run in reversed(self._all()):
             text = (run.get("status") or {}).get("state")
             if text:
-                state = state_json.decode(text)
+                state = with_series(state_json.decode(text), series.from_data(run["status"].get("checks")))
                 data = run["spec"].get("program") or {}
                 return Recalled(state, ir_json.from_data(data) if "code" in data else None)
         return None
@@ -86,7 +92,8 @@ class Runs:
         run = self._latest()
         if run is not None:
             text = json.dumps([ir_json.to_data(each) for each in programs], separators=(",", ":"))
-            written = {**run, "status": {**run["status"], _PLACED: text}}
+            whole = await self._whole(run)
+            written = {**whole, "status": {**whole["status"], _PLACED: text}}
             self._caches.put(await self._api.replace(written, subresource="status"))
 
     async def write(self, state: State, program: Program, snapshot: Snapshot | None) -> None:
@@ -96,9 +103,12 @@ class Runs:
         run = self._caches.get(ref)
         if run is None or not _fits(run, self.owner, state):
             run = await self._made(ref, number, state, program, snapshot, run)
-        status = run_status(program, state, previous=run.get("status") or {})
-        kept = {key: text for key, text in (run.get("status") or {}).items() if key == _PLACED}
-        written = {**run, "status": {**status, **kept, "state": state_json.encode(state)}}
+        if not _series(state).rows:
+            run = await self._whole(run)
+        before = run.get("status") or {}
+        kept = {key: before[key] for key in (_PLACED, _CHECKS) if key in before}
+        status = {**kept, **run_status(program, state, previous=before)}
+        written = {**run, "status": {**status, "state": state_json.encode(with_series(state, CheckSeries()))}}
         self._caches.put(await self._api.replace(written, subresource="status"))
 
     async def snapshot(self, revision: str) -> Snapshot | None:
@@ -121,6 +131,15 @@ class Runs:
         return self._ref(state.run.number if state.run is not None else 0).name
 
     # --- one run ------------------------------------------------------------------------------------------------
+
+    async def _whole(self, run: Manifest) -> Manifest:
+        """A run with all that memory leaves out of those that are over. Raises `Conflict` if it is another now."""
+        if not is_slim_run(run):
+            return run
+        whole = await self._api.get(ref_of(run))
+        if whole is None or whole["metadata"]["resourceVersion"] != run["metadata"]["resourceVersion"]:
+            raise Conflict(409, "Conflict", f"{ref_of(run)} has been written since; it is looked at again")
+        return whole
 
     def _latest(self) -> Manifest | None:
         """The latest that has a state."""
@@ -204,11 +223,12 @@ def _fits(run: Manifest, owner: Owner, state: State) -> bool:
     return bool(state.run is None or spec["revision"] == state.run.revision)
 
 
-def slim(run: Manifest) -> Manifest:
-    """A run as it is kept in memory: of one that is over only what says how it ended."""
-    status = run.get("status") or {}
-    text = status.get("state")
-    if not text or f'"stage":"{Stage.OVER.value}"' not in text:
-        return run
-    spec = {key: value for key, value in run["spec"].items() if key not in ("program", "template")}
-    return {**run, "spec": spec}
+def with_series(state: State, checks: CheckSeries) -> State:
+    """The state with these checks in its run."""
+    if state.run is None or state.run.series == checks:
+        return state
+    return changed(state, run=changed(state.run, series=checks))
+
+
+def _series(state: State) -> CheckSeries:
+    return state.run.series if state.run is not None else CheckSeries()

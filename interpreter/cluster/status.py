@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dsl.ir import Program
+from interpreter import series
 from interpreter.cluster.shown import Json, Says, conditions, number, present, rfc3339, wall, words
 from interpreter.phases import AT_REST
 from interpreter.routing import reduced
@@ -133,6 +134,7 @@ def run_status(program: Program, state: State, *, previous: Mapping[str, Any]) -
         endedAt=rfc3339(run.ended_ms) if run.ended_ms is not None else None,
         lastCheck=_check(run),
         log=[_line(entry) for entry in run.log],
+        checks=series.to_data(run.series),
     )
 
 

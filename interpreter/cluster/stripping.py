@@ -3,7 +3,7 @@
 Nobody reads `managedFields`. What kubectl last applied is kept only where `release` restores from it: on Services and
 routes; on workloads it doubles their size. Of a ConfigMap or a Secret no value is kept, but two digests of its data:
 `digest` of all of it, and `flaggerDigest` as Flagger writes it to `trackedConfigs` (without `binaryData`). The two are
-equal unless there is binary data.
+equal unless there is binary data. Of a RolloutRun that is over only what says how it ended is kept, and its state.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from interpreter.cluster.names import GROUP
 from interpreter.objects import Manifest
+from interpreter.state import Stage
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
@@ -27,6 +28,8 @@ _HEAVY = frozenset(
 )
 _ASKED = frozenset({"gateway.networking.k8s.io", "policy.linkerd.io", "split.smi-spec.io", "specs.smi-spec.io"})
 """Groups of routes whose definitions traffic providers read."""
+_OVER = f'"stage":"{Stage.OVER.value}"'
+_BULKY = ("program", "template")
 _KEPT = ("name", "namespace", "uid", "resourceVersion", "labels", "ownerReferences", "deletionTimestamp", "finalizers")
 _KEPT_ANNOTATIONS = (f"{GROUP}/", "flagger.app/")
 
@@ -37,6 +40,8 @@ def strip_for(kind: str) -> Strip:
         return digests_only
     if kind == "CustomResourceDefinition":
         return definition_of_routes
+    if kind == "RolloutRun":
+        return slim_run
     return without_last_applied if kind in _HEAVY else without_managed_fields
 
 
@@ -44,6 +49,22 @@ def definition_of_routes(manifest: Manifest) -> Manifest | None:
     """Definitions are large, and a cluster has hundreds. Only of those of a few routes is anything asked: which
     versions are served, and which of the optional fields the installed version has."""
     return without_last_applied(manifest) if manifest["spec"]["group"] in _ASKED else None
+
+
+def slim_run(run: Manifest) -> Manifest:
+    """Of a run that is over the program, the pod template and the checks' numbers are read again if they are wanted."""
+    run = without_managed_fields(run)
+    status = run.get("status") or {}
+    text = status.get("state")
+    if not text or _OVER not in text:
+        return run
+    spec = {key: value for key, value in run["spec"].items() if key not in _BULKY}
+    return {**run, "spec": spec, "status": {key: value for key, value in status.items() if key != "checks"}}
+
+
+def is_slim_run(run: Manifest) -> bool:
+    """Whether something is left out of a run."""
+    return "program" not in run["spec"]
 
 
 def without_managed_fields(manifest: Manifest) -> Manifest:

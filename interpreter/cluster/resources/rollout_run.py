@@ -68,6 +68,36 @@ class Line(Model):
     """What happened, in words, with the values seen."""
 
 
+class CheckLine(Model):
+    """What one column of the table of checks is about."""
+
+    text: str = ""
+    """The line of the policy."""
+    kind: str = ""
+    """What the line is: require, observe, abort, call or abort_gate."""
+    name: str = ""
+    """The value that is followed."""
+    unit: str = ""
+    """The unit of its values, which are in base units: shares are ratios, times are in seconds. The unit `verdict` is
+    1 for a call that was accepted, or a gate that let the rollout go on, and 0 for one that did not."""
+    cmp: str = ""
+    """How the policy compares it with its threshold."""
+    threshold: float | None = None
+    """The threshold, where it is the same at each check."""
+
+
+class Checks(Model):
+    """The checks of the run with the values seen; thinned out evenly where there were many, of those that passed."""
+
+    lines: Annotated[list[CheckLine], Field(json_schema_extra={"x-kubernetes-list-type": "atomic"})] = Field(
+        default_factory=list
+    )
+    """What the numbered columns of the table are about."""
+    table: str = ""
+    """A line for each check, oldest first, below one with the names of the columns; columns are separated by spaces. A
+    cell is a value, `value/threshold` where the threshold is not always the same, or `-` for no data."""
+
+
 class RolloutRunStatus(Model):
     """How far the run is, or how it ended."""
 
@@ -95,6 +125,8 @@ class RolloutRunStatus(Model):
         default_factory=list
     )
     """What was decided, and when; oldest first."""
+    checks: Checks | None = None
+    """The checks that were made, with the values seen."""
     state: str | None = None
     """What the interpreter goes on from, as JSON (`interpreter.state_json`). It is for nobody else. It is a text so
     that what is read is, to the byte, what was written."""
