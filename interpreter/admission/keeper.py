@@ -5,8 +5,8 @@ at the same time one is refused, and takes what the other wrote. Then the API se
 then is the new certificate served. The bundle holds the authority before as well, so the replicas need not do this at
 the same moment; each looks once an hour.
 
-With cert-manager none of this runs: it writes the files of a mounted Secret, which are read again when they change, and
-puts the authority into the webhook's configuration by itself.
+With cert-manager none of this runs: it writes the files of a mounted Secret (`interpreter.web.certificate` reads them),
+and puts the authority into the webhook's configuration by itself.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ import base64
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Protocol
 
 import structlog
 
@@ -38,13 +36,6 @@ log = structlog.get_logger(__name__)
 
 class NoCertificate(Exception):
     """There is none, and none can be had. The message says why and what to do."""
-
-
-class Keeper(Protocol):
-    """Where a certificate comes from."""
-
-    async def pair(self) -> Pair:
-        """The one to serve now. Raises `NoCertificate` and `ApiError`."""
 
 
 class SecretKeeper:
@@ -68,6 +59,7 @@ class SecretKeeper:
         self._now = now
 
     async def pair(self) -> Pair:
+        """The one to serve now. Raises `NoCertificate` and `ApiError`."""
         pair = await self._kept()
         await self._trusted(pair)
         return pair
@@ -117,31 +109,11 @@ class SecretKeeper:
             await self._trusted(pair)
 
 
-class FileKeeper:
-    """Reads what somebody else keeps: `tls.crt` and `tls.key` in a folder."""
+class KeptCertificate:
+    """The server's TLS, with the certificate that holds now. `run` gets it and renews it for as long as it runs; until
+    there is one nobody can connect."""
 
-    def __init__(self, folder: str) -> None:
-        self._folder = Path(folder)
-
-    async def pair(self) -> Pair:
-        try:
-            certificate, key = await asyncio.to_thread(self._read)
-        except (OSError, ValueError) as trouble:
-            raise NoCertificate(f"the certificate in {self._folder} cannot be read: {trouble}") from trouble
-        return Pair("", certificate, key)
-
-    def _read(self) -> tuple[str, str]:
-        return (
-            (self._folder / "tls.crt").read_text(encoding="ascii"),
-            (self._folder / "tls.key").read_text(encoding="ascii"),
-        )
-
-
-class Certified:
-    """The server's TLS, with the certificate that holds now. `keep` gets it and renews it for as long as it runs;
-    until there is one nobody can connect."""
-
-    def __init__(self, keeper: Keeper, *, check_s: float = CHECK_S, retry_s: float = RETRY_S) -> None:
+    def __init__(self, keeper: SecretKeeper, *, check_s: float = CHECK_S, retry_s: float = RETRY_S) -> None:
         self._keeper = keeper
         self._check_s = check_s
         self._retry_s = retry_s
@@ -151,18 +123,19 @@ class Certified:
         self.trouble: str | None = "there is no certificate yet"
         """Why there is none, or why it could not be looked after the last time."""
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Look every so often, and sooner after trouble; what is served goes on being served meanwhile."""
         while True:
             try:
-                await self._look()
+                await self.look()
                 self.trouble = None
             except (NoCertificate, ApiError) as trouble:
                 self.trouble = str(trouble)
                 log.warning("the admission webhook has no good certificate", why=self.trouble)
             await asyncio.sleep(self._retry_s if self.trouble else self._check_s)
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
+        """Serve the pair that holds now. Raises `NoCertificate` and `ApiError`."""
         pair = await self._keeper.pair()
         if pair == self._served:
             return

@@ -17,11 +17,10 @@ import structlog
 from aiohttp import web
 
 from interpreter.admission.judging import Judge
-from interpreter.admission.keeper import Certified
 from interpreter.admission.review import NoReview, answer, read
 from interpreter.cluster.errors import ApiError
 from interpreter.masking import mask
-from interpreter.web.server import WebServer
+from interpreter.web.server import Secured, WebServer
 
 PATH = "/validate"
 MOST_BODY = 8 * 1024 * 1024
@@ -36,32 +35,25 @@ class Admission:
     """The server. `start` it; `aclose` ends it. `unready` says why it cannot answer, if it cannot."""
 
     def __init__(
-        self, judge: Judge, certified: Certified, unready: Callable[[], str | None], *, answer_s: float = ANSWER_S
+        self, judge: Judge, certificate: Secured, unready: Callable[[], str | None], *, answer_s: float = ANSWER_S
     ) -> None:
         self._judge = judge
-        self._certified = certified
+        self._certificate = certificate
         self._unready = unready
         self._answer_s = answer_s
         self._turn = asyncio.Semaphore(1)
         self._waiting = 0
         self._server: WebServer | None = None
-        self._keeping: asyncio.Task[None] | None = None
 
     async def start(self, host: str, port: int) -> int:
         """Listen; the port is returned. Raises `OSError` if it cannot be had."""
         application = web.Application(client_max_size=MOST_BODY)
         application.router.add_post(PATH, self._validate)
-        self._server = WebServer(application, tls=self._certified.context)
-        bound = await self._server.start(host, port)
-        self._keeping = asyncio.create_task(self._certified.keep())
-        return bound
+        self._server = WebServer(application, certificate=self._certificate)
+        return await self._server.start(host, port)
 
     async def aclose(self) -> None:
         """What is being judged is answered first."""
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
-            self._keeping = None
         if self._server is not None:
             await self._server.aclose()
             self._server = None

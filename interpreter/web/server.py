@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from aiohttp import web
-
-from interpreter.web.certificate import Certificate
 
 IDLE_S = 20.0
 MOST_CONNECTIONS = 500
@@ -30,6 +29,14 @@ class _Connection(Protocol):
     transport: asyncio.Transport | None
 
 
+class Secured(Protocol):
+    """What there is to say over TLS: a context, and a chore that keeps its certificate fresh until cancelled."""
+
+    context: ssl.SSLContext
+
+    async def run(self) -> None: ...
+
+
 class WebServer:
     """One application on one port. With a `certificate` it speaks TLS."""
 
@@ -37,7 +44,7 @@ class WebServer:
         self,
         application: web.Application,
         *,
-        certificate: Certificate | None = None,
+        certificate: Secured | None = None,
         idle_s: float = IDLE_S,
         most_connections: int = MOST_CONNECTIONS,
     ) -> None:
