@@ -13,6 +13,7 @@ from rollway.parameters import Option
 from rollway.terminal import Stop, reason
 
 if TYPE_CHECKING:
+    from interpreter.admission.service import AdmissionSettings
     from interpreter.cluster.controller import Settings
     from rollway.serving import Web
 
@@ -82,6 +83,22 @@ def command(
         str,
         Option("--token-audience", "Whom tokens must be made for; if unsaid, the API server itself.", "NAME"),
     ] = "",
+    admission: Annotated[
+        str | None,
+        Option("--admission", "Answer the API server here about policies it is to take. Off, if unsaid.", "HOST:PORT"),
+    ] = None,
+    admission_service: Annotated[
+        str,
+        Option("--admission-service", "The Service by which the API server comes here, in our namespace.", "NAME"),
+    ] = "rollway-admission",
+    admission_certificates: Annotated[
+        str | None,
+        Option(
+            "--admission-certificates",
+            "Where cert-manager's `tls.crt` and `tls.key` are; if unsaid, we make and renew our own.",
+            "FOLDER",
+        ),
+    ] = None,
     log_format: Annotated[str, Option("--log-format", "`json`, or `console` for people.", "FORMAT")] = "json",
     log_level: Annotated[str, Option("--log-level", "`debug`, `info`, `warning` or `error`.", "LEVEL")] = "info",
 ) -> int:
@@ -96,6 +113,7 @@ def command(
       rollway controller --metrics-server http://prometheus.monitoring:9090
       rollway controller --namespace shop --no-leader-election --log-format console
       rollway controller --web 0.0.0.0:8443 --dashboard --external-url https://rollway.example.com
+      rollway controller --admission 0.0.0.0:9443
       rollway controller --refuse-addresses 0.0.0.0/0,::/0 --allow-addresses 10.0.0.0/8
 
     Exit codes: 0 told to stop, 1 the cluster cannot be reached or does not allow it, 2 wrong usage.
@@ -151,7 +169,19 @@ def command(
             namespace=namespace,
             keys_namespace=settings.lease_namespace,
         )
-    return asyncio.run(_run(settings, served, kubeconfig, context))
+    admitting = None
+    if admission is not None:
+        from interpreter.admission.service import AdmissionSettings
+
+        admitting = AdmissionSettings(
+            *place(admission, "--admission"),
+            namespace=settings.lease_namespace,
+            names=(f"{admission_service}.{settings.lease_namespace}.svc",),
+            certificates=admission_certificates,
+            default_provider=provider,
+            cross_namespace_refs=cross_namespace_refs,
+        )
+    return asyncio.run(_run(settings, served, admitting, kubeconfig, context))
 
 
 def _own_namespace() -> str | None:
@@ -162,12 +192,21 @@ def _own_namespace() -> str | None:
         return None
 
 
-async def _run(settings: "Settings", web: "Web | None", kubeconfig: str | None, context: str | None) -> int:
+async def _run(
+    settings: "Settings",
+    web: "Web | None",
+    admission: "AdmissionSettings | None",
+    kubeconfig: str | None,
+    context: str | None,
+) -> int:
+    from interpreter.admission.service import AdmissionService
     from interpreter.cluster.connection import ConnectionConfigError, connect
     from interpreter.cluster.controller import Controller
     from interpreter.cluster.errors import ApiError
+    from interpreter.web.certificate import CertificateTrouble
     from rollway.serving import serving
 
+    ready = {}
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -176,8 +215,11 @@ async def _run(settings: "Settings", web: "Web | None", kubeconfig: str | None, 
             if web is not None:
                 make_link = await stack.enter_async_context(serving(web, kubeconfig, context, stop))
                 settings = replace(settings, make_link=make_link)
-            await Controller(api, settings).run(stop)
-    except ConnectionConfigError as error:
+            if admission is not None:
+                service = await stack.enter_async_context(AdmissionService(api, admission))
+                ready["admission"] = service.unready
+            await Controller(api, settings, ready).run(stop)
+    except (ConnectionConfigError, CertificateTrouble) as error:
         raise Stop(str(error)) from error
     except ApiError as error:
         raise Stop(str(error), ExitCode.FINDINGS) from error

@@ -6,6 +6,7 @@ here, for that is needed with each question; what a single policy names is read 
 
 from __future__ import annotations
 
+from types import TracebackType
 from typing import NamedTuple
 
 import structlog
@@ -66,6 +67,15 @@ class AdmissionService:
     def unready(self) -> str | None:
         """What keeps it from answering."""
         return (self.kept.trouble if self.kept is not None else None) or self._caches.blind
+
+    async def __aenter__(self) -> AdmissionService:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
 
     async def aclose(self) -> None:
         await self._server.aclose()

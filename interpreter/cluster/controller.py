@@ -8,12 +8,13 @@ that have begun are let end while the lease still holds, and the lease is given 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from interpreter.cluster.api import Api, NotLeader
-from interpreter.cluster.health import Health
+from interpreter.cluster.health import Check, Health
 from interpreter.cluster.lease import Leader
 from interpreter.cluster.settings import Settings
 from interpreter.cluster.term import Term
@@ -26,10 +27,11 @@ log = structlog.get_logger(__name__)
 
 
 class Controller:
-    """Looks after all rollouts of a cluster, or of one namespace."""
+    """Looks after all rollouts of a cluster, or of one namespace. `ready` are checks of what runs beside it."""
 
-    def __init__(self, api: Api, settings: Settings) -> None:
+    def __init__(self, api: Api, settings: Settings, ready: Mapping[str, Check] | None = None) -> None:
         self._api = api
+        self._ready = dict(ready or {})
         self._settings = settings
         self._registry = CollectorRegistry()
         self._begun = False
@@ -37,7 +39,7 @@ class Controller:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`. Raises `ApiError` if the API server does not let us begin, `OSError` for the port."""
-        health = Health(self._registry, alive={}, ready={"controller": self._unready})
+        health = Health(self._registry, alive={}, ready={"controller": self._unready, **self._ready})
         port = await health.start(self._settings.port, self._settings.host)
         log.info("health and metrics are served", port=port)
         working = asyncio.create_task(self._elected() if self._settings.elect else self._term(self._api))
