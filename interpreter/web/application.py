@@ -25,7 +25,7 @@ from interpreter.web.link_pages import BAD_LINKS, add_links
 from interpreter.web.people import Authority, Person, Unavailable
 from interpreter.web.problems import page_or_problem, problem, told
 from interpreter.web.rest import Views, add_api
-from interpreter.web.site import SITE, Site, address_of, person_of
+from interpreter.web.site import ASKER, SITE, Asker, Site, address_of, person_of
 
 MOST_BODY = 64 * 1024
 REQUEST_S = 30.0
@@ -183,9 +183,9 @@ async def _known(request: web.Request, handler: Handler) -> web.StreamResponse:
         person = await _recognised(request, token.strip())
         if person is None:
             raise web.HTTPUnauthorized(text="the token is not valid, or has run out")
-        request["person"], request["by_cookie"] = person, False
+        request[ASKER] = Asker(person, by_cookie=False)
     elif cookie := request.cookies.get(session.COOKIE):
-        request["person"], request["by_cookie"] = await _recognised(request, cookie), True
+        request[ASKER] = Asker(await _recognised(request, cookie), by_cookie=True)
     return await handler(request)
 
 
@@ -193,11 +193,11 @@ async def _known(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def _own(request: web.Request, handler: Handler) -> web.StreamResponse:
     """What changes something comes from a page of ours: by its origin, and in a session by the form's word. A request
     with a bearer token is nobody's page."""
-    by_cookie = request.get("by_cookie")
-    if request.method not in _SAFE and by_cookie is not False:
+    asker = request.get(ASKER)
+    if request.method not in _SAFE and (asker is None or asker.by_cookie):
         if not _is_from_us(request):
             raise web.HTTPForbidden(text="this was sent by another site, and is not carried out")
-        if by_cookie and request.get("person") is not None:
+        if asker is not None and asker.person is not None:
             said = request.headers.get(session.HEADER)
             if said is None:
                 field = (await request.post()).get(session.FIELD, "")

@@ -30,12 +30,25 @@ class Site(NamedTuple):
 
 
 SITE = web.AppKey("site", Site)
+PERSON = web.RequestKey("person", Person)
+BY_COOKIE = web.RequestKey("by_cookie", bool)
+"""Whether a request says who it is from by the session's cookie, and not by a token of its own."""
+
+
+class Asker(NamedTuple):
+    """Who a request is from; None for a session that is over. `by_cookie`: from a browser's session."""
+
+    person: Person | None
+    by_cookie: bool
+
+
+ASKER = web.RequestKey("asker", Asker)
 
 
 def person_of(request: web.Request) -> Person | None:
     """Who asks; None if they have not said."""
-    person: Person | None = request.get("person")
-    return person
+    asker = request.get(ASKER)
+    return asker.person if asker is not None else None
 
 
 def address_of(request: web.Request) -> str:

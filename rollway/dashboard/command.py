@@ -62,12 +62,14 @@ async def _serve(api: "Api", port: int, namespace: str | None, *, read_only: boo
     from interpreter.web.people import LocalAuthority
     from interpreter.web.server import WebServer
     from rollway.cluster.finding import known
+    from rollway.cluster.views import ClusterViews
     from rollway.cluster.whoami import who
     from rollway.dashboard.pages import add_pages
 
     await known(api)  # a cluster that cannot be reached, or has no rollouts, is better said here than on a page
     token = secrets.token_urlsafe(32)
-    app = application(api, LocalAuthority(token, await who(api)), read_only=read_only)
+    authority, views = LocalAuthority(token, await who(api)), ClusterViews(namespace)
+    app = application(api, authority, read_only=read_only, views=views)
     add_pages(app, namespace=namespace, local=True)
     server = WebServer(app)
     try:

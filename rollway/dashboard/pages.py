@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from interpreter.cluster.api import Api
-from interpreter.web.application import lasting
 from interpreter.web.fitting import Refused, Why
 from interpreter.web.people import Authority, Person
 from interpreter.web.site import SITE, person_of
@@ -21,7 +20,7 @@ from rollway.dashboard.entering import add_doors, turned_away
 from rollway.dashboard.frame import DASHBOARD, Dashboard, frame, key_of, page
 from rollway.dashboard.gathering import Gathered, Gathering
 from rollway.dashboard.rights import Rights
-from rollway.dashboard.stream import Streams
+from rollway.dashboard.stream import STREAMS, Streams, list_stream, one_stream
 from rollway.dashboard.watch import Key, Watch
 
 MOST_PODS = 20
@@ -34,16 +33,16 @@ def add_pages(app: web.Application, *, namespace: str | None = None, local: bool
     says that whoever looks has begun this themselves."""
     site = app[SITE]
     app[DASHBOARD] = _dashboard(site.api, site.authority, namespace, local)
-    streams = Streams(app[DASHBOARD].watch, app[DASHBOARD].rights, site.authority)
+    app[STREAMS] = Streams(app[DASHBOARD].watch, app[DASHBOARD].rights, site.authority)
     app.router.add_get("/", _list)
     app.router.add_get(ROLLOUT, _one)
     app.router.add_get(f"{ROLLOUT}/runs/{{number:[0-9]{{1,9}}}}", _run)
-    app.router.add_get("/stream", lasting(streams.list_of))
-    app.router.add_get(f"{ROLLOUT}/stream", lasting(streams.one_of))
+    app.router.add_get("/stream", list_stream)
+    app.router.add_get(f"{ROLLOUT}/stream", one_stream)
     app.router.add_get(rendering.ASSETS + "{digest}/{name}", _asset)
     add_decisions(app, ROLLOUT)
     add_doors(app)
-    app.on_shutdown.append(streams.close)
+    app.on_shutdown.append(app[STREAMS].close)
     app.on_cleanup.append(_close)
 
 

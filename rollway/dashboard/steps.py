@@ -2,7 +2,8 @@
 
 A statement of the policy may be several instructions (`ramp` is a routing and a hold for each share). A step here is a
 statement; within the present one its instructions are shown too. Times are the soonest possible, as `rollway plan` has
-them: from the instruction that the run stands at, with every check passed and every approval there already.
+them: from the instruction that the run stands at, with every check passed and every approval there already; a run that waits
+for one has no times.
 """
 
 from __future__ import annotations
@@ -81,6 +82,7 @@ def steps(program: Program, at: At | None, now: Instant) -> list[Step]:
     """All steps of a Program; without a place all are ahead."""
     planned = plan(program)
     by_place = {step.place: step for step in planned.steps}
+    timed = at is not None and not (0 <= at.pc < len(program.code) and isinstance(program.code[at.pc], WaitOp))
     made = []
     for group in _groups(program):
         if all(_jumps(program.code[pc]) for pc in group):
@@ -95,7 +97,7 @@ def steps(program: Program, at: At | None, now: Instant) -> list[Step]:
                 text=drawing.statement(program, group[0]),
                 canary=_canary(by_place, group, at.pc if at is not None and is_now else None),
                 progress=progress,
-                soonest=_soonest(by_place, group[0], at, now) if progress is Progress.AHEAD else None,
+                soonest=_soonest(by_place, group[0], at, now) if timed and progress is Progress.AHEAD else None,
                 depth=depth,
                 parts=tuple(_parts(program, group, at.pc)) if at is not None and is_now and len(group) > 1 else (),
             )

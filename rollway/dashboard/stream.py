@@ -17,6 +17,7 @@ from aiohttp import web
 
 from interpreter.cluster.errors import ApiError
 from interpreter.web import session
+from interpreter.web.application import lasting
 from interpreter.web.fitting import Refused
 from interpreter.web.people import Authority, Person, Unavailable
 from interpreter.web.problems import page_or_problem, told
@@ -163,3 +164,18 @@ class Streams:
         said = request.headers.get("Last-Event-ID") or request.query.get("seen", "")
         epoch, _, number = said.rpartition("-")
         return int(number) if epoch == self._watch.epoch and number.isdecimal() and len(number) < 16 else -1
+
+
+STREAMS = web.AppKey("streams", Streams)
+
+
+@lasting
+async def list_stream(request: web.Request) -> web.StreamResponse:
+    """The stream of the list."""
+    return await request.app[STREAMS].list_of(request)
+
+
+@lasting
+async def one_stream(request: web.Request) -> web.StreamResponse:
+    """The stream of one rollout."""
+    return await request.app[STREAMS].one_of(request)
