@@ -6,6 +6,7 @@ Every path is a hook of its own. A hook accepts unless it is shut, and what it w
 from __future__ import annotations
 
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
@@ -29,9 +30,10 @@ class Hooks:
         self.refuse: Callable[[Call], bool] = lambda call: False
         """Whether a call is refused of which `shut` does not say so."""
         self.port = 0
+        self.scheme = "http"
 
     def url(self, hook: str) -> str:
-        return f"http://127.0.0.1:{self.port}/{hook}"
+        return f"{self.scheme}://127.0.0.1:{self.port}/{hook}"
 
     def gate(self, *hooks: str) -> str:
         """Gates for a policy, shut to begin with."""
@@ -58,12 +60,13 @@ class Hooks:
 
 
 @contextlib.asynccontextmanager
-async def hooks() -> AsyncIterator[Hooks]:
+async def hooks(tls: ssl.SSLContext | None = None) -> AsyncIterator[Hooks]:
     """A server until the end of the block."""
     made = Hooks()
+    made.scheme = "http" if tls is None else "https"
     runner = web.ServerRunner(web.Server(made.answer, access_log=None), shutdown_timeout=0.01)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
     made.port = int(runner.addresses[0][1])
     try:
         yield made
