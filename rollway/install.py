@@ -1,7 +1,7 @@
 """`rollway install`: everything that a cluster needs, as YAML for `kubectl apply`."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from rollway.exit_codes import ExitCode
 from rollway.parameters import Option
@@ -53,6 +53,15 @@ def command(
         str | None, Option("--external-url", "How people reach it; messages then have links.", "URL")
     ] = None,
     read_only: Annotated[bool, Option("--read-only", "Decide nothing there.")] = False,
+    admission: Annotated[
+        str | None,
+        Option(
+            "--admission",
+            "Have the API server ask about each policy before it takes it; without an answer it is taken (`open`) or "
+            "not (`closed`).",
+            "open|closed",
+        ),
+    ] = None,
     output: Annotated[str | None, Option("--output", "Write to this file instead of standard output.", "FILE")] = None,
 ) -> int:
     """Print what a cluster needs to carry out rollouts: definitions, rights, and the controller.
@@ -69,6 +78,7 @@ def command(
       rollway install --image registry.example.com/rollway:1 | kubectl apply --server-side -f -
       rollway install --provider istio --no-flagger --metrics-server http://prometheus.monitoring:9090
       rollway install --metrics job --metrics keptn
+      rollway install --admission closed
       rollway install --web --dashboard --external-url https://rollway.example.com
       rollway install --namespace shop --watch-namespace shop
 
@@ -105,6 +115,7 @@ def command(
         metrics_server=metrics_server,
         default_provider=default_provider,
         web=Web(dashboard, external(external_url), read_only) if web else None,
+        admission=_fail(admission),
     )
     text = "---\n".join([*crds.definitions().values(), *documents(wanted)])
     if output is None:
@@ -114,6 +125,14 @@ def command(
 
         write(output, text)
     return ExitCode.FINE
+
+
+def _fail(admission: str | None) -> Literal["open", "closed"] | None:
+    match admission:
+        case None | "open" | "closed":
+            return admission
+        case _:
+            raise Stop(f"`--admission {admission}`: it fails `open`, or it fails `closed`")
 
 
 def _own_image() -> str:

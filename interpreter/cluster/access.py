@@ -98,6 +98,25 @@ LINK_KEYS: tuple[Rule, ...] = (
 )
 """Of links in messages, in the controller's own namespace."""
 
+ADMISSION_SECRET: tuple[Rule, ...] = (
+    Rule(CORE, ("secrets",), ("create",), "to make a certificate for the admission webhook"),
+    Rule(CORE, ("secrets",), ("get", "update"), "to renew it", only=("rollway-admission",)),
+)
+"""In the controller's own namespace, where the API server asks it about policies."""
+
+ADMISSION: tuple[Rule, ...] = (
+    Rule(
+        "admissionregistration.k8s.io",
+        ("validatingwebhookconfigurations",),
+        ("get", "patch"),
+        "to tell the API server whom to trust",
+        cluster=True,
+        only=("rollway",),
+    ),
+    Rule(GROUP, ("clusterrolloutlibraries",), READ, "to hold policies to the guardrails that bind all", cluster=True),
+)
+"""The same, in the whole cluster."""
+
 
 def rules(providers: Iterable[str], *, flagger: bool, metrics: Iterable[str] = ()) -> tuple[Rule, ...]:
     """What is to be granted where there are rollouts that use these traffic providers, and of the metric providers of

@@ -58,6 +58,8 @@ def test_the_api_server_takes_it(
         ("--namespace", namespace),
         ("--namespace", namespace, "--watch-namespace", namespace, "--provider", "istio", "--no-flagger"),
         ("--namespace", namespace, "--watch-namespace", "default", "--metrics-server", "http://prometheus:9090"),
+        ("--namespace", namespace, "--admission", "open"),
+        ("--namespace", namespace, "--watch-namespace", namespace, "--admission", "closed", "--no-flagger"),
     ):
         text = printed(capsys, *line)
         flags = ("--server-side", "--dry-run=server", "--validate=strict", "--force-conflicts")
@@ -67,7 +69,9 @@ def test_the_api_server_takes_it(
         assert "Warning" not in done.stderr
 
 
-@pytest.mark.parametrize("line", [(), ("--watch-namespace", "shop"), ("--provider", "nginx", "--no-flagger")])
+@pytest.mark.parametrize(
+    "line", [(), ("--watch-namespace", "shop"), ("--provider", "nginx", "--no-flagger"), ("--admission", "closed")]
+)
 def test_nothing_is_granted_wholesale(capsys: pytest.CaptureFixture[str], line: tuple[str, ...]) -> None:
     rules = granted(capsys, *line)
     assert rules

@@ -11,12 +11,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
+from typing import Literal
 
-from interpreter.cluster.access import JUDGE, LEASES, LINK_KEYS, ROUTES, Rule, rules
+from interpreter.cluster.access import ADMISSION, ADMISSION_SECRET, JUDGE, LEASES, LINK_KEYS, ROUTES, Rule, rules
 
 NAME = "rollway-controller"
 WEB_PORT = 8081
-_WEB_PORT_LINES = f"            - name: web\n              containerPort: {WEB_PORT}"
+ADMISSION_PORT = 9443
+_PORT_LINES = "            - name: {}\n              containerPort: {}"
+_SELECTOR_LINES = "    namespaceSelector:\n      matchLabels:\n        kubernetes.io/metadata.name: {}"
+_FLAGGER_LINES = """\
+      - apiGroups: ["flagger.app"]
+        apiVersions: ["v1beta1"]
+        operations: ["CREATE", "UPDATE"]
+        resources: ["canaries", "metrictemplates", "alertproviders"]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,8 @@ class Web:
 class Installation:
     """What is to be installed. `watched` is the one namespace that is looked after, None for all; `providers` are the
     data planes whose routes may be written, `metrics` the metric providers that are asked through the API server. `web`
-    is None where nothing is served but health and metrics."""
+    is None where nothing is served but health and metrics. `admission` is what becomes of an object when the API server
+    has no answer from us, None where it is not to ask."""
 
     image: str
     namespace: str = "rollway-system"
@@ -49,6 +58,7 @@ class Installation:
     default_provider: str | None = None
     cross_namespace_refs: bool = True
     web: Web | None = None
+    admission: Literal["open", "closed"] | None = None
 
 
 def documents(wanted: Installation) -> list[str]:
@@ -70,11 +80,37 @@ def documents(wanted: Installation) -> list[str]:
                 namespace=namespace,
                 image=_scalar(wanted.image),
                 args=json.dumps(_arguments(wanted)),
-                web="" if wanted.web is None else _WEB_PORT_LINES,
+                ports=_ports(wanted),
             )
         ),
         *(() if wanted.web is None else (_filled("web", namespace=namespace),)),
+        *_admission(wanted),
     ]
+
+
+def _ports(wanted: Installation) -> str:
+    served = {"web": WEB_PORT} if wanted.web is not None else {}
+    if wanted.admission is not None:
+        served["admission"] = ADMISSION_PORT
+    return "\n".join(_PORT_LINES.format(name, port) for name, port in served.items())
+
+
+def _admission(wanted: Installation) -> Iterable[str]:
+    """What the API server is told, and that we may keep a certificate and tell it whom to trust."""
+    if wanted.admission is None:
+        return
+    yield _role(wanted, NAME + "-admission", ADMISSION_SECRET, within=wanted.namespace)
+    yield _role(wanted, f"{NAME}-admission-{wanted.namespace}", ADMISSION, within=None)
+    yield _filled("admission_service", namespace=_scalar(wanted.namespace))
+    yield _without_blanks(
+        _filled(
+            "admission",
+            namespace=_scalar(wanted.namespace),
+            failure="Ignore" if wanted.admission == "open" else "Fail",
+            selector="" if wanted.watched is None else _SELECTOR_LINES.format(_scalar(wanted.watched)),
+            flagger=_FLAGGER_LINES if wanted.flagger else "",
+        )
+    )
 
 
 def _access(wanted: Installation) -> Iterable[str]:
@@ -107,6 +143,8 @@ def _arguments(wanted: Installation) -> list[str]:
         given.append("--no-flagger")
     if not wanted.cross_namespace_refs:
         given.append("--no-cross-namespace-refs")
+    if wanted.admission is not None:
+        given += ["--admission", f"0.0.0.0:{ADMISSION_PORT}"]
     if wanted.web is not None:
         given += ["--web", f"0.0.0.0:{WEB_PORT}"]
         given += ["--dashboard"] if wanted.web.dashboard else []

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import yaml
 
 from interpreter.admission.certificates import LIFE
 from interpreter.admission.keeper import CONFIGURATION, SECRET, KeptCertificate, NoCertificate, SecretKeeper
@@ -16,6 +17,7 @@ from interpreter.admission.service import AdmissionService, AdmissionSettings
 from interpreter.cluster.api import Api
 from interpreter.cluster.connection import connect
 from interpreter.cluster.errors import ApiError
+from interpreter.cluster.manifests import Installation, documents
 from interpreter.objects import Manifest, Ref
 from tests.controlplane.cluster import ControlPlane
 from tests.interpreter.admission.test_judging import GOOD, STEEP
@@ -43,39 +45,35 @@ class Stage:
 
 @pytest.fixture
 async def stage(bare_api_server: ControlPlane) -> AsyncIterator[Stage]:
+    """Installed as `rollway install --admission closed` says, and served as the controller's own account; the API
+    server reaches us by an address, there being no Service that leads out of a cluster without nodes."""
     bare_api_server.install_crds("rollway")
-    for namespace in (SYSTEM, "shop"):
-        bare_api_server.api.call("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+    bare_api_server.api.call("POST", "/api/v1/namespaces", {"metadata": {"name": "shop"}})
+    wanted = Installation("rollway:1", SYSTEM, admission="closed")
+    installed = [each for text in documents(wanted) for each in yaml.safe_load_all(text)]
     async with await connect(str(bare_api_server.kubeconfig), None) as api:
-        service = AdmissionService(api, AdmissionSettings("127.0.0.1", 0, SYSTEM, ("127.0.0.1",)))
-        port = await service.start()
-        try:
-            await api.create(configuration(port))
-            assert service.kept is not None
-            await service.kept.look()  # as it does by itself, half a minute later
-            yield Stage(api, service)
-        finally:
-            await service.aclose()
+        for manifest in installed:
+            if manifest["kind"] not in ("Deployment", "ValidatingWebhookConfiguration"):
+                await api.apply(manifest)
+        account = bare_api_server.kubeconfig_of(SYSTEM, "rollway-controller")
+        async with await connect(str(account), None) as own:
+            service = AdmissionService(own, AdmissionSettings("127.0.0.1", 0, SYSTEM, ("127.0.0.1",)))
+            port = await service.start()
+            try:
+                for manifest in installed:
+                    if manifest["kind"] == "ValidatingWebhookConfiguration":
+                        await api.create(by_address(manifest, port))
+                assert service.kept is not None
+                await service.kept.look()  # as it does by itself, half a minute later
+                yield Stage(api, service)
+            finally:
+                await service.aclose()
 
 
-def configuration(port: int) -> Manifest:
-    rule = {"apiGroups": ["rollway.dev"], "apiVersions": ["*"], "operations": ["CREATE", "UPDATE"], "resources": ["*"]}
-    hook = {
-        "name": "policies.rollway.dev",
-        "admissionReviewVersions": ["v1"],
-        "sideEffects": "None",
-        "failurePolicy": "Fail",
-        "rules": [rule],
-        "clientConfig": {"url": f"https://127.0.0.1:{port}/validate"},
-    }
-    api_version = "admissionregistration.k8s.io/v1"
-    metadata = {"name": CONFIGURATION}
-    return {
-        "apiVersion": api_version,
-        "kind": "ValidatingWebhookConfiguration",
-        "metadata": metadata,
-        "webhooks": [hook],
-    }
+def by_address(configuration: Manifest, port: int) -> Manifest:
+    for hook in configuration["webhooks"]:
+        hook["clientConfig"] = {"url": f"https://127.0.0.1:{port}/validate"}
+    return configuration
 
 
 async def test_what_is_refused_and_what_is_not(stage: Stage) -> None:
