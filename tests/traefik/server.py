@@ -26,7 +26,7 @@ MORE_KINDS = {
 
 Reads = Literal["kubernetescrd", "kubernetesgateway"]
 _MORE: dict[Reads, tuple[str, ...]] = {
-    "kubernetescrd": ("disableclusterscoperesources=true", "allowexternalnameservices=true"),
+    "kubernetescrd": ("disableclusterscoperesources=true",),
     "kubernetesgateway": (),
 }
 
@@ -41,7 +41,7 @@ class RealTraefik(NamedTuple):
 @contextmanager
 def running(folder: Path, kubeconfig: Path, namespace: str, reads: Reads = "kubernetescrd") -> Iterator[RealTraefik]:
     """Started, and killed at the end, even if we are killed first. `kubeconfig` has a token, of somebody who may list
-    and watch what Traefik reads. Of Traefik's own kinds a Service may name a host outside the cluster."""
+    and watch what Traefik reads."""
     binary, provider = str(program(TRAEFIK)), f"--providers.{reads}"
     with Api(kubeconfig) as api:
         (folder / "authority.pem").write_bytes(api.authority)

@@ -1,0 +1,1 @@
+"""A real Contour and its Envoy for the tests."""

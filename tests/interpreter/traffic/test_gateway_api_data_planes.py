@@ -1,0 +1,181 @@
+"""Protects that real implementations of the Gateway API do with a rendered HTTPRoute what the routing says: Traefik,
+and Contour with its Envoy. They read a real API server, accept the route there, and are asked.
+
+Where they differ, `docs/reference/traffic/gateway-api.md` says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from interpreter.objects import Manifest
+from interpreter.routing import HOME
+from interpreter.state import Routing
+from interpreter.traffic.gateway_api import GatewayApi, accepted
+from interpreter.traffic.gateway_api_crd import GROUP
+from tests.contour import server as contour
+from tests.controlplane.cluster import ControlPlane
+from tests.interpreter.traffic import behaviour
+from tests.interpreter.traffic.rigs import manifest, site
+from tests.interpreter.traffic.shop import (
+    CANARY,
+    ELSEWHERE,
+    HOST,
+    PORT,
+    PRIMARY,
+    READS_SERVICES,
+    SESSION,
+    TIME,
+    Shop,
+    Watched,
+    define,
+    servers,
+    until,
+)
+from tests.interpreter.traffic.situations import weight
+from tests.traefik import server as traefik
+
+API = f"{GROUP}/v1"
+GATEWAY = contour.GATEWAY
+MORE_KINDS = {"BackendTLSPolicy": "backendtlspolicies", "TLSRoute": "tlsroutes"}
+"""Kinds that a Traefik wants to be served, whether there are any or not."""
+CONTROLLERS = {"traefik": "traefik.io/gateway-controller", "contour": "projectcontour.io/gateway-controller"}
+READS = (
+    {"apiGroups": [GROUP], "resources": ["*"], "verbs": ["get", "list", "watch", "update", "patch"]},
+    {"apiGroups": ["projectcontour.io", "networking.k8s.io"], "resources": ["*"], "verbs": ["get", "list", "watch"]},
+    {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]},
+    READS_SERVICES,
+)
+
+
+class GatewayShop(Shop):
+    """`name` is that of the implementation."""
+
+    name = ""
+
+    def last_route(self, name: str) -> tuple[Sequence[Manifest], str, str]:
+        host = f"{name}.example.com"
+        return [route(self.place.namespace, name, host, "/", TIME)], host, "/"
+
+
+def route(namespace: str, name: str, host: str, prefix: str, service: str) -> Manifest:
+    spec = {
+        "parentRefs": [{"name": GATEWAY}],
+        "hostnames": [host],
+        "rules": [
+            {
+                "matches": [{"path": {"type": "PathPrefix", "value": prefix}}],
+                "backendRefs": [{"name": service, "port": PORT}],
+            }
+        ],
+    }
+    return manifest(namespace, API, "HTTPRoute", name, spec)
+
+
+@pytest.fixture(scope="module", params=CONTROLLERS)
+def shop(
+    request: pytest.FixtureRequest, control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GatewayShop]:
+    name, folder = request.param, tmp_path_factory.mktemp(request.param)
+    control_plane.install_crds("gateway-api", "contour")
+    define(control_plane, API, MORE_KINDS)
+    define(control_plane, "projectcontour.io/v1", contour.MORE_KINDS)
+    namespace = control_plane.make_namespace()
+    cluster = Watched(control_plane.api)
+    kubeconfig = control_plane.as_service_account(namespace, name, (), READS)
+    with ExitStack() as stack:
+        backends = stack.enter_context(servers(cluster, namespace))
+        url, gateway_port = stack.enter_context(_data_plane(name, folder, kubeconfig, namespace))
+        cluster.make(_class(namespace, CONTROLLERS[name]))
+        cluster.make(_gateway(namespace, gateway_port))
+        stack.callback(control_plane.api.delete, f"/apis/{API}/gatewayclasses/{namespace}")
+        options = {"gateway_refs": [{"name": GATEWAY}], "hosts": [HOST]}
+        place = site(namespace, "gateway_api", options, session=SESSION)
+        client = stack.enter_context(httpx.Client(trust_env=False, timeout=10))
+        made = GatewayShop(GatewayApi(), url, cluster, place, backends, client)
+        made.name = name
+        cluster.make(route(namespace, "another", HOST, "/other", ELSEWHERE))
+        yield made
+    control_plane.drop_namespace(namespace)
+
+
+@contextmanager
+def _data_plane(name: str, folder: Path, kubeconfig: Path, namespace: str) -> Iterator[tuple[str, int]]:
+    """Where it listens, and the port that the Gateway is to have."""
+    if name == "traefik":
+        with traefik.running(folder, kubeconfig, namespace, "kubernetesgateway") as plane:
+            yield plane.url, int(plane.url.rpartition(":")[2])
+    else:
+        with contour.running(folder, kubeconfig, namespace, gateway=True) as envoy:
+            yield envoy.url, envoy.gateway_port
+
+
+def _class(name: str, controller: str) -> Manifest:
+    made = manifest("", API, "GatewayClass", name, {"controllerName": controller})
+    del made["metadata"]["namespace"]
+    return made
+
+
+def _gateway(namespace: str, port: int) -> Manifest:
+    listener = {"name": "http", "protocol": "HTTP", "port": port}
+    return manifest(namespace, API, "Gateway", GATEWAY, {"gatewayClassName": namespace, "listeners": [listener]})
+
+
+def test_the_route_is_accepted(shop: GatewayShop) -> None:
+    shop.route(Routing(10.0, matches=behaviour.EVERY_MATCH, sticky=behaviour.BOTH_ARMS))
+    (ref,) = shop.provider.refs(shop.place)
+    until(lambda: accepted(shop.cluster.objects([ref])[ref]) is None)
+
+
+def test_weights(shop: GatewayShop) -> None:
+    behaviour.splits_by_weight(shop)
+
+
+def test_other_routes(shop: GatewayShop) -> None:
+    behaviour.leaves_other_routes_alone(shop)
+
+
+@pytest.mark.parametrize("kind", ["header", "cookie", "query"])
+def test_matches(shop: GatewayShop, kind: str) -> None:
+    behaviour.matches(shop, kind)
+
+
+def test_alternatives_conjunctions_and_weights(shop: GatewayShop) -> None:
+    behaviour.alternatives_conjunctions_and_weights(shop)
+
+
+def test_clients_stay_with_the_arm_that_answered_them(shop: GatewayShop) -> None:
+    behaviour.clients_stay(shop, own_cookie_is_kept=True)
+
+
+@pytest.mark.parametrize("shop", ["contour"], indirect=True)
+@pytest.mark.parametrize("share", [0.0, 50.0])
+def test_a_mirror(shop: GatewayShop, share: float) -> None:
+    behaviour.mirrors(shop, share, 100.0, copied=behaviour.ALL)
+
+
+def test_what_becomes_of_a_mirror_where_it_is_not_known(shop: GatewayShop) -> None:
+    """Traefik answers for the whole rule itself; Contour copies everything, whatever the share."""
+    shop.route(Routing(mirror=30.0))
+    before = shop.asked(CANARY)
+    statuses = {shop.get().status_code for _ in range(40)}
+    sent = behaviour.settled(shop, before) - before
+    assert (statuses, sent) == {"traefik": ({500}, 0), "contour": ({200}, 40)}[shop.name]
+    shop.route(HOME)
+    assert shop.answers(20) == {PRIMARY: 20}
+
+
+def test_a_baseline(shop: GatewayShop) -> None:
+    behaviour.the_baseline_is_asked_as_often_as_the_canary(
+        shop, replace(shop.place, baseline=shop.place.baseline_service)
+    )
+
+
+def test_no_request_is_lost_while_weights_change(shop: GatewayShop) -> None:
+    behaviour.no_request_is_lost(shop, weight(10), weight(50), weight(100), Routing(50.0, sticky=behaviour.BOTH_ARMS))
