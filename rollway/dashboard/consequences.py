@@ -55,11 +55,14 @@ def _approved(about: About) -> list[str]:
     if about.present is not None:
         said.append(f"Step {about.present.number} ({about.present.text}) is done with this approval, and no other is.")
     if about.coming is not None:
-        share = f", with {about.coming.canary} of the traffic on the canary" if about.coming.canary else ""
+        share = f", with {about.coming.canary} of the traffic on the canary" if _moves(about) else ""
         said.append(f"The rollout goes on with step {about.coming.number}: {about.coming.text}{share}.")
-    if not about.coming:
-        said.append("No step comes after that.")
-    return said
+    return said or ["The rollout goes on."]
+
+
+def _moves(about: About) -> bool:
+    """Whether the next step gives the canary another share than it has."""
+    return about.coming is not None and about.coming.canary not in ("", f"{about.one.weight:g}%")
 
 
 def _promoted(about: About, share: str) -> list[str]:

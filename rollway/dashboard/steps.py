@@ -2,8 +2,8 @@
 
 A statement of the policy may be several instructions (`ramp` is a routing and a hold for each share). A step here is a
 statement; within the present one its instructions are shown too. Times are the soonest possible, as `rollway plan` has
-them: from the instruction that the run stands at, with every check passed and every approval there already; a run that waits
-for one has no times.
+them: from the instruction that the run stands at, with every check passed. A run that waits for a person or a gate has
+no times, for nobody knows when that comes.
 """
 
 from __future__ import annotations

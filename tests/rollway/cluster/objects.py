@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from dsl import ir_json
@@ -31,6 +32,7 @@ WAITS = 6
 OUTCOMES = {"Succeeded": "promoted", "Failed": "rolled_back"}
 
 
+@cache
 def program(name: str = "checkout", namespace: str = "shop") -> Program:
     compilation = compile_source(Source("checkout.rollout", POLICY.format(name=name, namespace=namespace)))
     assert not compilation.has_errors, compilation.diagnostics
