@@ -171,7 +171,12 @@ def to_data(series: CheckSeries) -> dict[str, Any] | None:
         return None
     head = " ".join((*_HEAD, *(str(number) for number in range(1, len(series.lines) + 1))))
     table = "".join(f"{line}\n" for line in (head, *map(_written, series.rows)))
-    return {"lines": [_line(line) for line in series.lines], "table": table}
+    return {"lines": lines_data(series), "table": table}
+
+
+def lines_data(series: CheckSeries) -> list[dict[str, Any]]:
+    """What the columns are about."""
+    return [_line(line) for line in series.lines]
 
 
 def from_data(data: object) -> CheckSeries:

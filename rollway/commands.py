@@ -39,6 +39,7 @@ COMMANDS: dict[str, Row] = {
     "status": Row("rollway.status", "Show where rollouts stand, once or until they have come to rest.", STEER),
     "dashboard": Row("rollway.dashboard.command", "Show rollouts on a page in the browser, and decide there.", STEER),
     "history": Row("rollway.history", "Show the runs of a rollout, or all that is kept of one.", STEER),
+    "report": Row("rollway.report", "Write the report of a run: a page with charts, in one file.", STEER),
     "approve": Row("rollway.approve", "Approve the revision that waits for it.", STEER),
     "abort": Row("rollway.abort", "End a rollout, with all traffic back on the primary.", STEER),
     "promote": Row("rollway.promote", "Promote a revision now, without the rest of the steps.", STEER),

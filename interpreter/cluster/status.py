@@ -19,7 +19,7 @@ from interpreter import series
 from interpreter.cluster.shown import Json, Says, conditions, number, present, rfc3339, wall, words
 from interpreter.phases import AT_REST
 from interpreter.routing import reduced
-from interpreter.state import CheckRecord, CheckResult, Entry, Instant, Outcome, Phase, Run, State
+from interpreter.state import Approval, CheckRecord, CheckResult, Entry, Instant, Outcome, Phase, Run, State
 
 _UNDER_WAY = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROMOTING})
 _MOST_STEP = 200
@@ -133,6 +133,7 @@ def run_status(program: Program, state: State, *, previous: Mapping[str, Any]) -
         startedAt=rfc3339(run.started_ms),
         endedAt=rfc3339(run.ended_ms) if run.ended_ms is not None else None,
         lastCheck=_check(run),
+        approvals=[_approval(one) for one in run.approvals if isinstance(one, Approval)],
         log=[_line(entry) for entry in run.log],
         checks=series.to_data(run.series),
     )
@@ -206,6 +207,16 @@ def _result(result: CheckResult) -> Json:
         "text": words(result.words, _MOST_STEP),
         "verdict": result.verdict.value,
         **present(values=values, detail=words(result.detail)),
+    }
+
+
+def _approval(one: Approval) -> Json:
+    return {
+        "by": words(one.who, _MOST_STEP),
+        "at": rfc3339(one.at_ms),
+        "step": one.step,
+        "verb": one.verb,
+        **present(via=one.via, reason=words(one.reason)),
     }
 
 

@@ -118,6 +118,17 @@ class Journal:
                 yield _encode(kind, data)
 
 
+def latest(folder: Path) -> dict[str, Any]:
+    """The newest record of each kind, for who only looks: nothing is written, and what cannot be read is left out.
+    Raises `OSError` for a folder without a journal."""
+    found: dict[str, Any] = {}
+    for line, _ in _lines((folder / "journal").read_bytes()):
+        record = _decode(line)
+        if record is not None:
+            found[record[0]] = record[1]
+    return found
+
+
 class Lock:
     """Held by the one run that uses a folder; the system lets go of it when the process ends, however it ends."""
 

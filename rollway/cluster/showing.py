@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterable
 
 from interpreter.cluster.api import Api, ApiError
-from rollway.cluster import data, page, table, watching
+from rollway.cluster import data, histories, page, table, watching
 from rollway.cluster.data import Output
-from rollway.cluster.finding import Found, everything, find
+from rollway.cluster.finding import everything, find
 from rollway.exit_codes import ExitCode
-from rollway.terminal import Stop, program_name, put, say, width
+from rollway.histories import line, to_data
+from rollway.terminal import program_name, put, say, width
 
 
 async def status_of_all(api: Api, namespace: str | None, output: Output) -> int:
@@ -59,32 +60,35 @@ async def watch_all(api: Api, namespace: str | None, limit_s: float | None) -> i
 
 async def history(api: Api, namespace: str, name: str, number: int | None, output: Output) -> int:
     """The runs of one rollout, or all of one of them."""
+    if output in (Output.JSON, Output.YAML):
+        return await _exported(api, namespace, name, number, output)
     found = await find(api, namespace, name)
-    if number is not None:
-        return _record(found, number, output)
+    runs = found.runs if number is None else [histories.chosen(found, number)]
     if output is Output.NAME:
-        put("".join(f"rolloutrun.rollway.dev/{run.name}\n" for run in found.runs))
-    elif output is not Output.TEXT:
-        put(data.written([data.summary(run) for run in found.runs], output))
-    elif found.runs:
-        put(table.runs(found.runs, _now()))
+        put("".join(f"rolloutrun.rollway.dev/{run.name}\n" for run in runs))
+    elif number is not None:
+        put(f"{found.shown.spoken} in {found.shown.namespace}: run {number}\n")
+        put(page.paper(page.record(runs[0]), width(sys.stdout)))
+    elif runs:
+        put(table.runs(runs, _now()))
     else:
         say(f"{found.shown.spoken} in {found.shown.namespace} has no runs yet")
     return ExitCode.FINE
 
 
-def _record(found: Found, number: int, output: Output) -> int:
-    run = next((run for run in found.runs if run.number == number), None)
-    if run is None:
-        kept = ", ".join(str(run.number) for run in found.runs) or "none"
-        raise Stop(f"there is no run {number} of `{found.shown.spoken}` in `{found.shown.namespace}`; kept are {kept}")
-    if output is Output.NAME:
-        put(f"rolloutrun.rollway.dev/{run.name}\n")
-    elif output is not Output.TEXT:
-        put(data.written(data.record(run), output))
+async def _exported(api: Api, namespace: str, name: str, number: int | None, output: Output) -> int:
+    if number is not None:
+        put(data.written(to_data(await histories.one(api, namespace, name, number)), output))
     else:
-        put(f"{found.shown.spoken} in {found.shown.namespace}: run {number}\n")
-        put(page.paper(page.record(run), width(sys.stdout)))
+        every = await histories.every(api, await find(api, namespace, name))
+        put(data.written([to_data(one) for one in every], output))
+    return ExitCode.FINE
+
+
+async def history_of_all(api: Api, namespace: str | None) -> int:
+    """All runs of all rollouts, as JSON lines."""
+    async for one in histories.of_all(api, namespace):
+        put(line(one))
     return ExitCode.FINE
 
 

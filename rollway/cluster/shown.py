@@ -32,6 +32,17 @@ class Place(NamedTuple):
     since: Instant | None
 
 
+class Deed(NamedTuple):
+    """What a person did to a run. `verb` is one of `names.VERBS`; `via` is the way it came, as far as it is known."""
+
+    verb: str
+    by: str
+    at: Instant | None
+    step: int
+    via: str = ""
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class RunShown:
     """One run. `outcome` is empty while it is under way. `template` is what its revision is made of, empty if that is
@@ -55,6 +66,7 @@ class RunShown:
     program_data: Any
     template: Mapping[str, Any]
     checks: CheckSeries = field(default_factory=CheckSeries)
+    approvals: tuple[Deed, ...] = ()
 
     @property
     def series(self) -> tuple[CheckPoint, ...]:
@@ -131,7 +143,7 @@ def shown(manifest: Manifest, runs: Iterable[RunShown] = ()) -> Shown:
         reason=text(status.get("reason")) if kind != CANARY else (run.reason if run else ""),
         problem=_problem(status),
         created=instant(metadata.get("creationTimestamp")),
-        check=_check(status.get("lastCheck")) or (run.check if run else None),
+        check=check_read(status.get("lastCheck")) or (run.check if run else None),
         run=run,
         asked=tuple(_asked(mapping(metadata.get("annotations")))),
     )
@@ -155,11 +167,12 @@ def run_shown(manifest: Manifest) -> RunShown:
         started=instant(status.get("startedAt")) or instant(metadata.get("creationTimestamp")),
         ended=instant(status.get("endedAt")),
         log=tuple(_entry(one) for one in items(status.get("log"))),
-        check=_check(status.get("lastCheck")),
+        check=check_read(status.get("lastCheck")),
         owner_uid=text(mapping(spec.get("owner")).get("uid")),
         program_data=spec.get("program"),
         template=mapping(spec.get("template")),
         checks=series.from_data(status.get("checks")),
+        approvals=tuple(_approval(mapping(one)) for one in items(status.get("approvals"))),
     )
 
 
@@ -223,7 +236,20 @@ def _entry(value: object) -> Entry:
     )
 
 
-def _check(value: object) -> CheckRecord | None:
+def _approval(data: Mapping[str, Any]) -> Deed:
+    step = data.get("step")
+    return Deed(
+        verb=text(data.get("verb")) or "approve",
+        by=text(data.get("by")),
+        at=instant(data.get("at")),
+        step=step if isinstance(step, int) else -1,
+        via=text(data.get("via")),
+        reason=text(data.get("reason")),
+    )
+
+
+def check_read(value: object) -> CheckRecord | None:
+    """A check as a status has it; None for what is none."""
     data = mapping(value)
     verdict = _verdict(data.get("verdict"))
     at = instant(data.get("at"))

@@ -68,6 +68,23 @@ class Line(Model):
     """What happened, in words, with the values seen."""
 
 
+class Approval(Model):
+    """A yes that somebody gave."""
+
+    by: str
+    """Who, as far as it is known."""
+    at: Time
+    """When it was taken."""
+    step: int
+    """At which step of the program."""
+    verb: str
+    """`approve` or `promote`."""
+    via: str = ""
+    """Which way it came."""
+    reason: str = ""
+    """Why, in the words of who gave it."""
+
+
 class CheckLine(Model):
     """What one column of the table of checks is about."""
 
@@ -121,6 +138,10 @@ class RolloutRunStatus(Model):
     """When it ended."""
     last_check: LastCheck | None = None
     """The latest check, with the values seen."""
+    approvals: Annotated[list[Approval], Field(json_schema_extra={"x-kubernetes-list-type": "atomic"})] = Field(
+        default_factory=list
+    )
+    """Who let it go on, or promoted it by hand."""
     log: Annotated[list[Line], Field(json_schema_extra={"x-kubernetes-list-type": "atomic"})] = Field(
         default_factory=list
     )
