@@ -47,6 +47,8 @@ _PROGRESS = frozenset({"CanaryReady", "GateOpen", "TrafficRouted", "TrafficRetur
 _SETTLED_LATER = frozenset({"alertmanager", "pagerduty", "provider"})
 """Kinds of channels where what was raised must be settled, whatever severities they are told of."""
 _MOST_CHECKS_TOLD = 10
+_MOST_TOLD = 4000
+"""Characters of one variable of a message: they are kept in the state until it has been sent."""
 Severity = Literal["info", "warn", "error"]
 
 
@@ -194,7 +196,7 @@ class Turn:
         update: bool = False,
     ) -> None:
         """Send a message, a template over `context()` and `text`, to one channel. `NotifyAction` has the rest."""
-        context = {**self.context(), "text": text}
+        context = {key: value[:_MOST_TOLD] for key, value in {**self.context(), "text": text}.items()}
         step = self.run.cursor.pc if self.run is not None else -1
         action = NotifyAction(
             *(self._key(channel), channel, severity, template, context),

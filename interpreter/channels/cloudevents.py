@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from interpreter.channels.line import Line
 from interpreter.channels.message import Message
-from interpreter.channels.request import Request, Service, packed
-from interpreter.channels.text import moment
+from interpreter.channels.request import Request, Service
+from interpreter.channels.text import moment, packed
 from interpreter.channels.webhook import headers_of
 
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from interpreter.channels.line import Line
 from interpreter.channels.message import Message
-from interpreter.channels.request import Answer, Later, Request, Service, Taken, Verdict, posted, strange, unwanted
+from interpreter.channels.request import Answer, Later, Request, Service, Verdict, judged, posted
 from interpreter.channels.text import cut_escaped, markdown, moment
 
 MOST_TITLE = 256
@@ -50,17 +50,10 @@ def form(message: Message, line: Line, handle: str) -> tuple[Request, ...]:
 
 
 def judge(request: Request, answer: Answer) -> Verdict:
-    """Yes is 204, or 200 with the message where the address asks to wait for it. A 429 has the seconds in its body,
-    more exactly than in its header."""
-    del request
-    found = answer.json()
-    if answer.status == 204 or (answer.status == 200 and found is not None and "id" in found):
-        return Taken()
-    if 200 <= answer.status < 300:
-        return strange(answer)
-    verdict = unwanted(answer)
-    if isinstance(verdict, Later) and found is not None:
-        wait = found.get("retry_after")
+    """A 429 has the seconds in its body, more exactly than in its header."""
+    verdict = judged(request, answer)
+    if isinstance(verdict, Later):
+        wait = (answer.json() or {}).get("retry_after")
         if isinstance(wait, int | float) and 0 <= wait < 86_400:
             return Later(verdict.why, max(float(wait), verdict.after_s or 0.0))
     return verdict

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from interpreter.channels.line import Line
 from interpreter.channels.message import Message
-from interpreter.channels.request import Answer, Request, Service, Taken, Verdict, posted, strange, unwanted
+from interpreter.channels.request import Request, Service, posted
 from interpreter.channels.text import cut, cut_escaped, fitting, plain
 
 MOST_BYTES = 32_000
@@ -30,16 +30,11 @@ def form(message: Message, line: Line, handle: str) -> tuple[Request, ...]:
     return (posted(_address(line.address), fitting(lambda most: _said(message, most), MOST_BYTES, MOST_TEXT)),)
 
 
-def judge(request: Request, answer: Answer) -> Verdict:
-    """Yes is the message as it was made."""
-    del request
-    if answer.status != 200:
-        return unwanted(answer)
-    found = answer.json()
-    return Taken() if found is not None and "name" in found else strange(answer)
+SERVICE = Service(form)
 
 
-SERVICE = Service(form, judge)
+def _html(text: str) -> str:
+    return escape(text).replace("\n", "<br>")
 
 
 def _address(address: str) -> str:
@@ -50,13 +45,13 @@ def _address(address: str) -> str:
 
 def _said(message: Message, most: int) -> dict[str, Any]:
     def shown(text: str, most_here: int) -> str:
-        return cut_escaped(text, min(most, most_here), escape)
+        return cut_escaped(text, min(most, most_here), _html)
 
     text = f'<font color="{_COLOURS[message.severity]}"><b>{shown(message.headline, MOST_VALUE)}</b></font>'
     body = shown(message.text, MOST_TEXT - len(text) - 4)
     widgets: list[dict[str, Any]] = [{"textParagraph": {"text": f"{text}<br>{body}"}}]
     if message.checks:
-        widgets.append({"textParagraph": {"text": shown("\n".join(message.checks), MOST_TEXT).replace("\n", "<br>")}})
+        widgets.append({"textParagraph": {"text": shown("\n".join(message.checks), MOST_TEXT)}})
     for title, value in message.facts.items():
         widgets.append({"decoratedText": {"topLabel": title, "text": shown(value, MOST_VALUE), "wrapText": True}})
     if message.links:

@@ -8,8 +8,14 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from dsl.ir import Program
+from interpreter.channels.text import cut, plain
 from interpreter.state import Instant, NotifyAction
 from interpreter.templates import render
+
+MOST_TEXT = 16_384
+MOST_FACT = 1000
+MOST_CHECKS = 10
+"""No message is longer, whatever a service would take."""
 
 Severity = Literal["info", "warn", "error"]
 
@@ -94,22 +100,23 @@ class Message:
 def message_of(program: Program, action: NotifyAction, now: Instant, urls: Mapping[str, str]) -> Message:
     """The message of an action, its template rendered. `urls` are links by verb. Raises `TemplateProblem`."""
     context = action.context
-    facts = {title: context[key] for key, title in _FACTS.items() if context.get(key)}
+    told = {title: cut(plain(context.get(key, "")).strip(), MOST_FACT) for key, title in _FACTS.items()}
+    facts = {title: value for title, value in told.items() if value}
     if context.get("failed_checks", "0") not in ("", "0"):
         facts["Failed checks"] = context["failed_checks"]
     return Message(
         key=action.key,
         event=action.event,
         severity=action.severity,
-        text=render(action.template, context),
+        text=cut(plain(render(action.template, context)), MOST_TEXT),
         namespace=program.namespace,
         name=program.name,
-        run=context.get("run", ""),
-        revision=context.get("revision", ""),
+        run=cut(context.get("run", ""), MOST_FACT),
+        revision=cut(context.get("revision", ""), MOST_FACT),
         phase=context.get("phase", ""),
         at_ms=now,
         facts=facts,
-        checks=tuple(context.get("checks", "").splitlines()),
+        checks=tuple(cut(plain(line), MOST_FACT) for line in context.get("checks", "").splitlines()[:MOST_CHECKS]),
         links=tuple(Link(_LINKS[verb], urls[verb]) for verb in action.asks if verb in _LINKS and urls.get(verb)),
         asks=action.asks,
         update=action.update,

@@ -11,7 +11,7 @@ from typing import Any
 
 from interpreter.channels.line import Line
 from interpreter.channels.message import Message
-from interpreter.channels.request import Answer, Later, Request, Service, Taken, Verdict, posted, strange, unwanted
+from interpreter.channels.request import Answer, Later, Request, Service, Verdict, judged, posted
 from interpreter.channels.text import cut, fitting, markdown, plain
 
 MOST_BYTES = 28_000
@@ -30,13 +30,10 @@ def form(message: Message, line: Line, handle: str) -> tuple[Request, ...]:
 
 
 def judge(request: Request, answer: Answer) -> Verdict:
-    """A workflow says 202. A gateway between may say 200 and have in its body that Teams was too busy."""
-    del request
+    """A workflow says 202. A connector may say 200, and have in its body that Teams was too busy."""
     if _TOLD in answer.body:
         return Later("Teams is too busy", answer.wait_s)
-    if not 200 <= answer.status < 300:
-        return unwanted(answer)
-    return strange(answer) if answer.body.lstrip()[:1] == "<" else Taken()
+    return judged(request, answer)
 
 
 SERVICE = Service(form, judge)

@@ -15,7 +15,8 @@ from interpreter.retrying import retry_after
 from interpreter.tls import TlsProblem, material
 
 TIMEOUT_MS = 10_000
-MOST_READ = 16_384
+MOST_READ = 262_144
+"""Of an answer; Google Chat and Slack say a message of 32 KB back, with more around it."""
 SHOWN = 500
 
 

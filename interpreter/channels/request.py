@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from interpreter.channels.line import Line
 from interpreter.channels.message import Message
+from interpreter.channels.text import packed
 
 JSON = "application/json; charset=utf-8"
 _PASSING = frozenset({408, 425, 429})
@@ -67,9 +68,12 @@ Verdict = Taken | Later | Refused | Lost
 
 
 def judged(request: Request, answer: Answer) -> Verdict:
-    """By the status alone: 2xx is yes; what passes by itself is tried again; all else is refused."""
+    """By the status: 2xx is yes; what passes by itself is tried again; all else is refused. A page in the place of an
+    answer is a gateway's, and no yes."""
     del request
-    return Taken() if 200 <= answer.status < 300 else unwanted(answer)
+    if not 200 <= answer.status < 300:
+        return unwanted(answer)
+    return strange(answer) if answer.body.lstrip()[:1] == "<" else Taken()
 
 
 def unwanted(answer: Answer) -> Later | Refused:
@@ -81,13 +85,8 @@ def unwanted(answer: Answer) -> Later | Refused:
 
 
 def strange(answer: Answer) -> Later:
-    """A yes in a form that is not the service's own: something else has answered in its place."""
-    return Later(f"something answered {answer.status} that is not this service: {answer.body or 'nothing'}")
-
-
-def packed(data: object) -> bytes:
-    """JSON as it is sent."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    """A page, as of a gateway that wants a password: the message has not come to the service."""
+    return Later(f"something else answered in its place, with {answer.status} and a page: {answer.body}")
 
 
 def posted(url: str, data: object, headers: Mapping[str, str] | None = None, name: str = "") -> Request:

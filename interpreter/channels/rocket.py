@@ -10,7 +10,7 @@ from typing import Any
 
 from interpreter.channels.line import Line
 from interpreter.channels.message import Message
-from interpreter.channels.request import Answer, Refused, Request, Service, Taken, Verdict, posted, strange, unwanted
+from interpreter.channels.request import Answer, Refused, Request, Service, Taken, Verdict, judged, posted
 from interpreter.channels.text import cut, markdown, plain, uncalled
 
 MOST_TEXT = 4000
@@ -45,14 +45,12 @@ def form(message: Message, line: Line, handle: str) -> tuple[Request, ...]:
 
 
 def judge(request: Request, answer: Answer) -> Verdict:
-    """Yes is `{"success": true}`."""
-    del request
-    if answer.status != 200:
-        return unwanted(answer)
-    found = answer.json()
-    if found is None or "success" not in found:
-        return strange(answer)
-    return Taken() if found["success"] else Refused(f"Rocket.Chat says: {found.get('error') or answer.body}")
+    """A no may have status 200 and `{"success": false}`."""
+    verdict = judged(request, answer)
+    found = answer.json() or {}
+    if isinstance(verdict, Taken) and found.get("success") is False:
+        return Refused(f"Rocket.Chat says: {found.get('error') or answer.body}")
+    return verdict
 
 
 SERVICE = Service(form, judge)

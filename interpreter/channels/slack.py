@@ -15,19 +15,7 @@ from typing import Any
 
 from interpreter.channels.line import Line
 from interpreter.channels.message import Message
-from interpreter.channels.request import (
-    Answer,
-    Later,
-    Lost,
-    Refused,
-    Request,
-    Service,
-    Taken,
-    Verdict,
-    posted,
-    strange,
-    unwanted,
-)
+from interpreter.channels.request import Answer, Later, Lost, Refused, Request, Service, Taken, Verdict, judged, posted
 from interpreter.channels.text import cut_escaped
 
 API = "https://slack.com/api/"
@@ -80,16 +68,13 @@ def is_bot(line: Line) -> bool:
 
 
 def judge(request: Request, answer: Answer) -> Verdict:
-    """The Web API has its no in the body; a webhook says `ok`, and nothing else is Slack."""
+    """The Web API has its no in the body."""
     found = answer.json()
-    if not request.name:
-        if answer.status != 200:
-            return unwanted(answer)
-        return Taken() if answer.body.strip() == "ok" else strange(answer)
-    if answer.status != 200:
-        return unwanted(answer)
+    verdict = judged(request, answer)
+    if not request.name or not isinstance(verdict, Taken):
+        return verdict
     if found is None or "ok" not in found:
-        return strange(answer)
+        return Refused(f"it does not answer as Slack does: {answer.body or 'nothing'}")
     if found["ok"]:
         return Taken(f"{found.get('channel', '')}:{found.get('ts', '')}" if request.name == "root" else "")
     error = str(found.get("error", "no reason"))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from interpreter.channels.request import packed
 from interpreter.state import Instant
 
 ELLIPSIS = "…"
@@ -27,13 +27,17 @@ def cut(text: str, most: int) -> str:
 
 def cut_escaped(text: str, most: int, escape: Callable[[str], str]) -> str:
     """The same of what is escaped: cut before, so that no escape is cut in two."""
-    escaped = escape(plain(text))
-    while len(escaped) > most:
-        text = cut(text, max(1, len(text) - max(1, (len(escaped) - most) // 6)))
-        escaped = escape(plain(text))
-        if len(text) <= 1:
-            return escaped[:most]
-    return escaped
+    text = plain(text)
+    low, high = 0, min(len(text), most)
+    if high == len(text) and len(whole := escape(text)) <= most:
+        return whole
+    while low < high:  # the longest beginning that fits
+        middle = (low + high + 1) // 2
+        if len(escape(text[:middle])) + 1 <= most:
+            low = middle
+        else:
+            high = middle - 1
+    return escape(text[:low]) + ELLIPSIS
 
 
 def markdown(text: str) -> str:
@@ -44,6 +48,11 @@ def markdown(text: str) -> str:
 def uncalled(text: str) -> str:
     """Without a mention: a character that is not seen stands behind each @."""
     return text.replace("@", "@\u200b")
+
+
+def packed(data: object) -> bytes:
+    """JSON as it is sent."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def fitting(make: Callable[[int], object], most_bytes: int, most: int) -> object:
