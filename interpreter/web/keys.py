@@ -87,7 +87,7 @@ class LinkKeys:
             keys = read(found) if found is not None else None
             if keys is not None and self._clock() - keys.since_s < IN_USE_S:
                 return keys
-            fresh = Keys(secrets.token_bytes(_BYTES), keys.current if keys else None, self._clock())
+            fresh = Keys(secrets.token_bytes(_BYTES), keys.current if keys else None, float(int(self._clock())))
             try:
                 if found is None:
                     await self._api.create(self._manifest(fresh))

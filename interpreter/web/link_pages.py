@@ -109,7 +109,7 @@ async def _allowed(site: Site, link: Link, person: Person | None, one: Standing)
     if link.verb != "approve" or one.wait is None:
         return
     who = one.wait.who
-    if is_named(Person("", (link.audience,)), who):
+    if is_named(Person("", (link.audience,)), who) or _plain(link.audience) == _plain(f"the channel {who}"):
         return
     if person is not None and (is_named(person, who) or await site.authority.holds(person, "approve", _owner(link))):
         return
@@ -117,6 +117,11 @@ async def _allowed(site: Site, link: Link, person: Person | None, one: Standing)
         f"{one.the} waits for approval from {who}, and this link was sent to {link.audience or 'nobody in particular'}"
     )
     raise Refused(Why.FORBIDDEN, said, f"one of {who} can approve it on the page, or by `rollway approve {one.spoken}`")
+
+
+def _plain(words: str) -> str:
+    """A name as it is said: a channel's has underscores where people's words have spaces."""
+    return " ".join(words.replace("_", " ").replace("-", " ").lower().split())
 
 
 def _owner(link: Link) -> Ref:

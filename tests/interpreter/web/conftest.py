@@ -120,5 +120,3 @@ async def web(control_plane: ControlPlane, namespace: str) -> AsyncIterator[Web]
             yield made
         finally:
             await made.aclose()
-
-

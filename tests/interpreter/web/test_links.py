@@ -51,7 +51,7 @@ def test_no_text_makes_it_raise_or_is_good(text: str) -> None:
     assert isinstance(verify([KEY], text, NOW), LinkProblem)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda one: st.lists(one), max_leaves=20))
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists, max_leaves=20))
 def test_what_we_have_signed_and_is_no_link_is_none(data: object) -> None:
     """A later version of us may sign another form."""
     assert isinstance(verify([KEY], signed(data), NOW), LinkProblem)
@@ -105,8 +105,6 @@ def test_only_some_verbs_and_only_real_keys_make_links() -> None:
         sign(b"short", LINK)
 
 
-@pytest.mark.parametrize(
-    ("life", "until"), [(LIFE_MS, LIFE_MS), (0, 60_000), (-5, 60_000), (10**12, LONGEST_LIFE_MS)]
-)
+@pytest.mark.parametrize(("life", "until"), [(LIFE_MS, LIFE_MS), (0, 60_000), (-5, 60_000), (10**12, LONGEST_LIFE_MS)])
 def test_a_life_has_bounds(life: int, until: int) -> None:
     assert expiry(NOW, life) == NOW + until

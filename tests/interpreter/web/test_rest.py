@@ -148,7 +148,11 @@ async def test_the_same_decision_twice_is_one(web: Web) -> None:
 async def test_what_there_is_not_is_told_only_to_who_may_know(web: Web) -> None:
     anna, ben = await web.person("anna", "approve", "get"), await web.person("ben", "approve", resourceNames=["mine"])
     gone = f"/api/v1/rollouts/rollout/{web.namespace}/gone"
-    for answer in (await anna.post(f"{gone}/approve", json=ASKED), await anna.get(gone), await anna.get(f"{gone}/runs")):
+    for answer in (
+        await anna.post(f"{gone}/approve", json=ASKED),
+        await anna.get(gone),
+        await anna.get(f"{gone}/runs"),
+    ):
         assert answer.status_code == 404
         assert "there is no Rollout" in answer.json()["title"]
     assert (await ben.post(f"{gone}/approve", json=ASKED)).status_code == 403
@@ -166,6 +170,7 @@ async def test_a_rollout_and_its_runs_are_the_data_of_the_commands(
     anna = await web.person("anna", "get")
     answer = await anna.get(web.path(owner))
     assert answer.status_code == 200
+    capsys.readouterr()
     where = ("-n", web.namespace, "--kubeconfig", str(web.plane.kubeconfig), "-o", "json")
     assert await asyncio.to_thread(main, ["status", "checkout", *where]) == 0
     assert answer.json() == json.loads(capsys.readouterr().out)
