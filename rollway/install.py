@@ -62,6 +62,12 @@ def command(
             "open|closed",
         ),
     ] = None,
+    refuse: Annotated[
+        str, Option("--refuse-addresses", "Networks in which the controller calls nothing; it has a list.", "CIDR,…")
+    ] = "",
+    allow: Annotated[
+        str, Option("--allow-addresses", "Networks in which it does, though a wider one is refused.", "CIDR,…")
+    ] = "",
     output: Annotated[str | None, Option("--output", "Write to this file instead of standard output.", "FILE")] = None,
 ) -> int:
     """Print what a cluster needs to carry out rollouts: definitions, rights, and the controller.
@@ -85,6 +91,7 @@ def command(
     Exit codes: 0 fine, 2 wrong usage.
     """
     import crds
+    from interpreter.addresses import AddressProblem, addresses
     from interpreter.cluster.access import METRICS, ROUTES
     from interpreter.cluster.manifests import Installation, Web, documents
     from rollway.serving import external
@@ -104,6 +111,10 @@ def command(
         raise Stop(f"`--metrics {unknown}` needs no rights, or is no metric provider; those that need some are {known}")
     if not web and (dashboard or external_url or read_only):
         raise Stop("`--dashboard`, `--external-url` and `--read-only` are about `--web`: say that as well")
+    try:
+        addresses(refuse, allow)
+    except AddressProblem as problem:
+        raise Stop(f"`--refuse-addresses` and `--allow-addresses`: {problem}") from problem
     wanted = Installation(
         image=image or _own_image(),
         namespace=namespace,
@@ -116,6 +127,8 @@ def command(
         default_provider=default_provider,
         web=Web(dashboard, external(external_url), read_only) if web else None,
         admission=_fail(admission),
+        refused=refuse,
+        allowed=allow,
     )
     text = "---\n".join([*crds.definitions().values(), *documents(wanted)])
     if output is None:

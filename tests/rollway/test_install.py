@@ -261,3 +261,15 @@ def test_references_to_other_namespaces_can_be_switched_off(capsys: pytest.Captu
     (controller,) = installed(capsys, "--no-cross-namespace-refs")["Deployment"]
     (container,) = controller["spec"]["template"]["spec"]["containers"]
     assert container["args"] == ["controller", "--no-cross-namespace-refs"]
+
+
+def test_where_the_controller_calls_nothing_is_its_own_argument(capsys: pytest.CaptureFixture[str]) -> None:
+    made = installed(capsys, "--refuse-addresses", "10.0.0.0/8", "--allow-addresses", "10.1.0.0/16,127.0.0.1")
+    (controller,) = made["Deployment"]
+    given = ["--refuse-addresses", "10.0.0.0/8", "--allow-addresses", "10.1.0.0/16,127.0.0.1"]
+    assert controller["spec"]["template"]["spec"]["containers"][0]["args"] == ["controller", *given]
+
+
+def test_what_is_no_network_is_not_installed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["install", "--refuse-addresses", "10.0.0.1/8"]) == ExitCode.USAGE
+    assert "`10.0.0.1/8` has bits behind its prefix: write 10.0.0.0/8" in capsys.readouterr().err

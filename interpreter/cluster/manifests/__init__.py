@@ -46,7 +46,7 @@ class Installation:
     """What is to be installed. `watched` is the one namespace that is looked after, None for all; `providers` are the
     data planes whose routes may be written, `metrics` the metric providers that are asked through the API server. `web`
     is None where nothing is served but health and metrics. `admission` is what becomes of an object when the API server
-    has no answer from us, None where it is not to ask."""
+    has no answer from us, None where it is not to ask. `refused` and `allowed` are networks, with commas between."""
 
     image: str
     namespace: str = "rollway-system"
@@ -59,6 +59,8 @@ class Installation:
     cross_namespace_refs: bool = True
     web: Web | None = None
     admission: Literal["open", "closed"] | None = None
+    refused: str = ""
+    allowed: str = ""
 
 
 def documents(wanted: Installation) -> list[str]:
@@ -143,6 +145,10 @@ def _arguments(wanted: Installation) -> list[str]:
         given.append("--no-flagger")
     if not wanted.cross_namespace_refs:
         given.append("--no-cross-namespace-refs")
+    if wanted.refused:
+        given += ["--refuse-addresses", wanted.refused]
+    if wanted.allowed:
+        given += ["--allow-addresses", wanted.allowed]
     if wanted.admission is not None:
         given += ["--admission", f"0.0.0.0:{ADMISSION_PORT}"]
     if wanted.web is not None:
