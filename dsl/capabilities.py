@@ -319,7 +319,7 @@ PROVIDERS: Mapping[str, Capability] = {
         "replica ratio",
         granularity=0,
         protocols=HTTP_AND_TCP,
-        note="weights come about by counting pods behind one Service",
+        note="weights come about by counting pods behind one Service: the nearest that the pods allow",
     ),
     "alb": Capability(
         "AWS Application Load Balancer",
@@ -417,6 +417,60 @@ def can_all(wish: str) -> list[str]:
     """The providers that have a yes for `weights`, `mirror`, `sticky`, `baseline`, `header`, `cookie` or `query`, in
     order."""
     return [name for name, row in PROVIDERS.items() if getattr(row, wish) and name != "local"]
+
+
+COUNTED_KINDS = frozenset({"deployment", "statefulset"})
+"""Kinds of targets, in lower case, whose pods `replicas` can count."""
+KNATIVE = "serving.knative.dev"
+
+
+class Asked(NamedTuple):
+    """What of a rollout has to suit its provider beside its steps: its target, whether it names an autoscaler, and
+    whether a step of it scales the canary."""
+
+    kind: str
+    api_version: str = ""
+    scaler: bool = False
+    scales: bool = False
+
+    @property
+    def of_knative(self) -> bool:
+        """Whether the target is a Service of Knative's."""
+        return self.kind.lower() == "service" and self.api_version.partition("/")[0] == KNATIVE
+
+
+def unfit(provider: str, asked: Asked) -> tuple[str, str]:
+    """Why this provider cannot serve such a rollout, and what is to be done, in words; both empty if it can."""
+    if provider == "replicas":
+        return _uncounted(asked)
+    if provider == "knative":
+        return _not_for_knative(asked)
+    if asked.of_knative and provider != "local":
+        return "the target is a Service of Knative's, which splits its own traffic", "write `traffic knative`"
+    return "", ""
+
+
+def _uncounted(asked: Asked) -> tuple[str, str]:
+    if asked.kind.lower() not in COUNTED_KINDS or asked.api_version not in ("", "apps/v1"):
+        why = f"`replicas` counts the pods of a Deployment or a StatefulSet, and the target is of the kind {asked.kind}"
+        return why, "take another traffic provider, or another target"
+    if asked.scaler:
+        why = "`replicas` splits traffic by counting pods, and an autoscaler changes their number"
+        return why, "take `scaler` out, and the autoscaler away, or take another traffic provider"
+    if asked.scales:
+        why = "with `replicas` the number of canaries is the weight, and cannot be another one"
+        return why, "take `scale canary` out"
+    return "", ""
+
+
+def _not_for_knative(asked: Asked) -> tuple[str, str]:
+    if not asked.of_knative:
+        why = f"`knative` splits the traffic of a Service of Knative's, and the target is of the kind {asked.kind}"
+        return why, "write `target serving.knative.dev/v1/Service/NAME`, or take another traffic provider"
+    if asked.scaler or asked.scales:
+        why = "Knative scales its revisions itself"
+        return why, "take `scaler` and `scale canary` out; the annotations of the Service's template have the bounds"
+    return "", ""
 
 
 COPIED_KINDS = frozenset({"deployment", "statefulset"})

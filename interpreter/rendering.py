@@ -18,11 +18,12 @@ from interpreter.objects import Apply, Change, Edit, Manifest, Objects, Ref, ref
 from interpreter.state import Routing
 from interpreter.traffic.provider import Site, TrafficError, TrafficProvider
 from interpreter.traffic.registry import provider
-from interpreter.workloads import configs, scalers
+from interpreter.traffic.replicas import NAME as COUNTED
+from interpreter.workloads import configs, ratio, scalers
 from interpreter.workloads.baseline import baseline
 from interpreter.workloads.configs import ConfigRef
 from interpreter.workloads.kind import Snapshot, WorkloadError, WorkloadKind
-from interpreter.workloads.leads import Leads
+from interpreter.workloads.leads import Leads, in_common
 from interpreter.workloads.metadata import BASELINE, PRIMARY
 from interpreter.workloads.ports import service_port
 from interpreter.workloads.registry import BUILT_IN, kind_of, ref_of_workload
@@ -91,7 +92,8 @@ class _Rendering:
     def all(self, routing: Routing) -> Rendered:
         """Services first, for they are before what is behind them; routes last."""
         done: dict[Ref, Change] = {}
-        for change in (*self._services(routing), *self._primary(), *self._scaler()):
+        primary = [*self._primary(routing)]
+        for change in (*self._services(routing, primary), *primary, *self._scaler()):
             done[ref_of_change(change)] = change
         for change in self._baseline(done):
             done[ref_of_change(change)] = change
@@ -115,7 +117,7 @@ class _Rendering:
 
     # --- workloads ----------------------------------------------------------------------------------------------
 
-    def _services(self, routing: Routing) -> tuple[Change, ...]:
+    def _services(self, routing: Routing, primary: list[Change]) -> tuple[Change, ...]:
         target, (label, value) = self.target, (self.site.label, self.site.workload)
         if target is None:
             self.notes.append(
@@ -123,11 +125,24 @@ class _Rendering:
                 "left out"
             )
             target = _stand_in(self.target_ref, label, value)
-        on_canary = self.program.traffic.provider == SERVICES_ALONE and routing.weight >= 100
+        on_canary = self.program.traffic.provider in (SERVICES_ALONE, COUNTED) and routing.weight >= 100
         leads = Leads.TARGET if on_canary else Leads.PRIMARY
-        return services(self.program, label, value, target, self.given, leads)
+        common: dict[str, str] = {}
+        if self._counts(routing):
+            apex = self.given.get(Ref("v1", "Service", self.program.namespace, self.site.apex))
+            leads, common = Leads.BOTH, in_common(apex, (label, value), target, _manifest(primary[-1]))
+        return services(self.program, label, value, target, self.given, leads, common)
 
-    def _primary(self) -> Iterator[Change]:
+    def _counts(self, routing: Routing) -> bool:
+        """Whether a share of the traffic comes about by counting pods. Raises `CannotRender` where there are none."""
+        if self.program.traffic.provider != COUNTED or not 0 < routing.weight < 100:
+            return False
+        if self.target is None:
+            why = f"the pods that a share of {routing.weight:g}% takes cannot be counted without the target"
+            raise CannotRender(why, (self.target_ref,))
+        return True
+
+    def _primary(self, routing: Routing) -> Iterator[Change]:
         if self.target is None:
             return
         template = self.kind.template(self.target)
@@ -138,6 +153,12 @@ class _Rendering:
                 yield from self._copy(config)
         existing = self.given.get(self.target_ref._replace(name=self.target_ref.name + PRIMARY))
         made = self.kind.primary(self.program, self.target, snapshot, self._replicas(existing), existing)
+        if self._counts(routing):
+            whole = ratio.total(existing or made)
+            told = ratio.said(whole, routing.weight)
+            self.notes += [told] if told else []
+            sized = ratio.sized(made, ratio.counts(whole, routing.weight).primary)
+            made = _manifest(sized) if sized is not None else made
         yield Apply(made)
 
     def _baseline(self, done: dict[Ref, Change]) -> Iterator[Change]:
@@ -205,7 +226,10 @@ class _Rendering:
         try:
             plane = self._provider()
             refs = plane.refs(self.site)
-            return plane.render(self.site, routing, there)
+            changes = plane.render(self.site, routing, there)
+            if self.program.traffic.provider == COUNTED:  # the Service is done: it does not wait for pods here
+                return tuple(change for change in changes if ref_of_change(change) == self.target_ref)
+            return changes
         except TrafficError as error:
             raise CannotRender(str(error), tuple(ref for ref in refs if ref not in there)) from error
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dsl import ir, syntax
-from dsl.capabilities import PROVIDERS, Capability, can_all, row_of, without_baseline
+from dsl.capabilities import PROVIDERS, Asked, Capability, can_all, row_of, unfit, without_baseline
 from dsl.compilation import CompiledRollout
 from dsl.diagnostics import Diagnostic, Label
 from dsl.findings import listed
@@ -28,6 +28,7 @@ def check(context: Context) -> Iterator[Diagnostic]:
     for compiled, program in context.rollouts:
         if program.baseline:
             yield from _baseline(context, compiled, program)
+        yield from _unfit(context, compiled, program)
         row = row_of(program.traffic.provider, program.traffic.options)
         traffic = context.item(compiled.node, syntax.Traffic)
         if row is not None and traffic is not None:
@@ -56,6 +57,26 @@ def _baseline(context: Context, compiled: CompiledRollout, program: ir.Program) 
     able = f", or split its traffic by {listed(can_all('baseline'), 'or')}" if by_plane else ""
     cure = f"take `baseline` away and compare with the primary (`of primary`){able}"
     yield finding("RW414", why, statement.span, labels=labels, help=cure)
+
+
+def _unfit(context: Context, compiled: CompiledRollout, program: ir.Program) -> Iterator[Diagnostic]:
+    """The target, its autoscaler, its scale: each refused where it stands, one after the other."""
+    provider, target = program.traffic.provider, program.target
+    traffic = context.item(compiled.node, syntax.Traffic)
+    scale = next((i for i, one in enumerate(program.code) if isinstance(one, ir.ScaleOp)), None)
+    plain = Asked(target.kind, target.api_version)
+    scaler = context.item(compiled.node, syntax.Scaler)
+    wishes: list[tuple[Asked, Span]] = [(plain, (context.item(compiled.node, syntax.Target) or compiled.node).span)]
+    if scaler is not None:
+        wishes.append((plain._replace(scaler=True), scaler.span))
+    if scale is not None:
+        wishes.append((plain._replace(scales=True), context.place(compiled, scale)))
+    for asked, span in wishes:
+        why, cure = unfit(provider, asked)
+        if why:
+            labels = [Label(traffic.provider.span, f"{PROVIDERS[provider].title} is asked for here")] if traffic else []
+            yield finding("RW415", why, span, labels=labels, help=cure)
+            return
 
 
 def _protocol(rollout: syntax.Rollout, provider: syntax.Name, row: Capability) -> Iterator[Diagnostic]:

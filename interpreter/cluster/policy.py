@@ -150,6 +150,11 @@ def _checked(owner: Owner, compilation: Compilation, sources: tuple[Ref, ...]) -
     why = without_baseline(program.traffic.provider, program.target.kind) if program.baseline else ""
     if why:
         return Policy(None, (f"`baseline`: {why}; take it away and compare with the primary (`of primary`)",), sources)
+    scales = any(isinstance(one, ScaleOp) for one in program.code)
+    asked = Asked(program.target.kind, program.target.api_version, program.scaler is not None, scales)
+    why, cure = unfit(program.traffic.provider, asked)
+    if why:
+        return Policy(None, (f"{why}: {cure}",), sources)
     return Policy(program, (), sources, warnings(compilation.diagnostics))
 
 

@@ -154,9 +154,11 @@ class ClusterRuntime:
             return
         self._told = weight
         if said := counting.told(weight):
-            run = self.state.run.number if self.state.run is not None else 0
-            action = EventAction(f"rounded/{run}/{weight:g}", "WeightRounded", said)
-            await self._outside.perform(self.subject.program, self.owner, action, self.now())
+            await self._say("WeightRounded", said)
+
+    async def _say(self, reason: str, message: str) -> None:
+        action = EventAction(reason, reason, message)
+        await self._outside.perform(self.subject.program, self.owner, action, self.now())
 
     async def persist(self, state: State) -> None:
         self._wrote = True
@@ -243,10 +245,12 @@ class ClusterRuntime:
         return self._arranging.baseline.readiness(question.revision, self.state, wanted, self._wall())
 
     def _canaries(self, target: Manifest, question: ReadyQuestion) -> int:
-        """How many pods a question is about: those of the routing that is wanted, as `Desired` has it."""
+        """How many pods a question is about: those of the routing that is wanted, as `Desired` has it. Of a rollout
+        that has just been deleted the state does not say so yet."""
         state = self.state
         routing = state.routing if state.caution is None else reduced(state.caution, state.routing)
-        return self._arranging.canary_replicas(target, question.scale, routing.weight, state.phase)
+        phase = Phase.TERMINATING if self.owner.deleted else state.phase
+        return self._arranging.canary_replicas(target, question.scale, routing.weight, phase)
 
     def _wall(self) -> Instant:
         """The time as the cluster's own timestamps have it."""

@@ -20,6 +20,7 @@ another, the weight is read off the pods that are ready.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from interpreter.objects import Change, Edit, Manifest, Objects, Ref
@@ -27,7 +28,7 @@ from interpreter.state import Routing
 from interpreter.traffic.ownership import edit
 from interpreter.traffic.provider import Site, TrafficError
 from interpreter.traffic.reading import copied, note, noted, unnote
-from interpreter.workloads.leads import Leads, in_common, led, selecting, strangers
+from interpreter.workloads.leads import Leads, in_common, led, pod_labels, selecting, strangers
 from interpreter.workloads.metadata import PRIMARY
 from interpreter.workloads.ratio import KINDS, Counts, asked, counts, ready, total
 
@@ -122,25 +123,40 @@ def _place(site: Site, existing: Objects, apex: Manifest) -> _Place:
 
 def _common(site: Site, place: _Place) -> dict[str, str]:
     """By what both are selected. Raises `TrafficError` where that finds others too, or nothing."""
-    common = in_common(place.apex, (site.label, site.workload), place.target, place.primary)
-    told = f"give the pods of {_target(site)} a label that no others have, as `{_suggested(site)}`, in `spec.template`"
+    label = (site.label, site.workload)
+    common = in_common(place.apex, label, place.target, place.primary)
     if not common:
-        raise TrafficError(
-            f"traffic replicas: the pods of canary and primary have no label in common, since `{site.label}` tells "
-            f"them apart, so that no Service can lead to both; {told}"
-        )
+        raise TrafficError(f"traffic replicas: {_nothing_in_common(site, place)}")
     found = strangers(common, site.neighbours)
     if found:
-        words = ", ".join(f"`{key}: {value}`" for key, value in sorted(common.items()))
         raise TrafficError(
-            f"traffic replicas: the labels that canary and primary have in common ({words}) are those of the pods of "
-            f"{' and '.join(found[:3])} too, which would get a part of the traffic; {told}"
+            f"traffic replicas: the labels that canary and primary have in common ({_words(common)}) are those of the "
+            f"pods of {' and '.join(found[:3])} too, which would get a part of the traffic; {_label_them(site)}"
         )
     return common
 
 
-def _suggested(site: Site) -> str:
-    return f"rollway.dev/service: {site.apex}"
+def _nothing_in_common(site: Site, place: _Place) -> str:
+    theirs = pod_labels(place.primary)
+    only = {key: value for key, value in pod_labels(place.target).items() if key != site.label and key not in theirs}
+    if not only:
+        return (
+            f"the pods of canary and primary have no label in common, since `{site.label}` tells them apart, so that "
+            f"no Service can lead to both; {_label_them(site)}"
+        )
+    return (
+        f"the pods of {_target(site)} have labels ({_words(only)}) that those of {_primary(site)} have not, and none "
+        f"in common; give those one of them too, once, in `spec.template` (`kubectl edit`): they are rolled for it"
+    )
+
+
+def _label_them(site: Site) -> str:
+    what = f"give the pods of {_target(site)} a label that no others have"
+    return f"{what}, as `example.com/service: {site.apex}`, in `spec.template`"
+
+
+def _words(labels: Mapping[str, str]) -> str:
+    return ", ".join(f"`{key}: {value}`" for key, value in sorted(labels.items()))
 
 
 def _scaled(target: Manifest, number: int) -> list[Change]:

@@ -187,3 +187,48 @@ rollout agent in shop {{
     ((place, message),) = lint("RW414", text)
     assert place == "baseline"
     assert words in message
+
+
+ROLLOUT = """rollout agent in shop {{
+  target {target}
+  {more}
+  service {{ port 80 }}
+  traffic {traffic}
+  steps {{ {steps}shift to 10% for 5m; promote }}
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("traffic", "target", "more", "steps", "place", "words"),
+    [
+        ("replicas", "daemonset/agent", "", "", "target daemonset/agent", "counts the pods of a Deployment or"),
+        ("replicas", "apps.example.com/v1/Widget/agent", "", "", "target apps", "the target is of the kind Widget"),
+        ("replicas", "deployment/agent", "scaler hpa/agent", "", "scaler hpa/agent", "an autoscaler changes"),
+        ("replicas", "deployment/agent", "", "scale canary to 3; ", "scale canary to 3", "number of canaries is the"),
+        ("knative", "deployment/agent", "", "", "target deployment/agent", "of the kind Deployment"),
+        ("knative", "service/agent", "", "", "target service/agent", "of the kind Service"),
+        ("istio", "serving.knative.dev/v1/Service/agent", "", "", "target serving", "splits its own traffic"),
+        ("knative", "serving.knative.dev/v1/Service/agent", "scaler hpa/agent", "", "scaler", "scales its revisions"),
+    ],
+)
+def test_targets_that_a_provider_cannot_serve(
+    lint: Any, traffic: str, target: str, more: str, steps: str, place: str, words: str
+) -> None:
+    ((found, message),) = lint("RW415", ROLLOUT.format(target=target, more=more, traffic=traffic, steps=steps))
+    assert found.startswith(place)
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("traffic", "target"),
+    [
+        ("replicas", "deployment/agent"),
+        ("replicas", "statefulset/agent"),
+        ("knative", "serving.knative.dev/v1/Service/agent"),
+        ("istio", "daemonset/agent"),
+        ("local", "serving.knative.dev/v1/Service/agent"),
+    ],
+)
+def test_targets_that_it_can(lint: Any, traffic: str, target: str) -> None:
+    assert lint("RW415", ROLLOUT.format(target=target, more="", traffic=traffic, steps="")) == []
