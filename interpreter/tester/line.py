@@ -113,7 +113,7 @@ class _Reading:
                 self._end_word()
                 self._redirects.append(text)
             case "joint":
-                self._join(";" if text == "\n" else text)
+                self._join(text)
             case "space":
                 self._end_word()
             case _:
@@ -137,10 +137,10 @@ class _Reading:
 
     def _join(self, joint: str) -> None:
         self._end_word()
-        if joint == ";" and not self._words and not self._redirects:
+        if joint == "\n" and not self._words and not self._redirects:
             return  # an empty line, or one that goes on after a joint
         self._end_command()
-        self._joints.append(joint)
+        self._joints.append(";" if joint == "\n" else joint)
 
     def _end_command(self) -> None:
         if not self._words:

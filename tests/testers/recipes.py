@@ -1,5 +1,5 @@
-"""The tools that the tester runs, for its tests: load generators, and Helm. The versions of those that are built from Go
-modules are those of the tester's image, `deploy/tester/tools`; kubectl comes with the control plane.
+"""The tools that the tester runs, for its tests: load generators, and Helm. The versions of those that are built from
+Go modules are those of the tester's image, `deploy/tester/tools`; kubectl comes with the control plane.
 
 Helm and k6 are the slow ones, two to three minutes each on two cores, once; the rest is there in a minute.
 """

@@ -62,6 +62,7 @@ def _line(kind: str, shell: str, fields: Fields) -> Plan:
         argv=argv,
         programs=programs,
         shell=why,
+        line=True,
         shown=text,
         judge=judge,
         waits=kind != "cmd",

@@ -52,4 +52,4 @@ def _time(pattern: re.Pattern[str], text: str) -> float | None:
 
 
 def _ms(value: str, unit: str) -> float:
-    return float(value) * _UNITS[unit]
+    return round(float(value) * _UNITS[unit], 6)
