@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from dsl.ir import Program
 from interpreter.effects import Arrange, Effect, Perform, Persist, Reroute, effects, unwritten_for_ms
+from interpreter.frozen import changed
 from interpreter.machine import advance
 from interpreter.state import (
     Action,
@@ -103,6 +104,11 @@ class Driver:
     def wake(self) -> None:
         """Look again at once: the world changed. Callable from the loop's own thread."""
         self._woken.set()
+
+    @property
+    def shown(self) -> State:
+        """The state as people are to see it: with the reason that was written, until the new one has stood a while."""
+        return changed(self.state, reason=self._persisted.reason)
 
     async def run(self, until: Callable[[State], bool]) -> State:
         """Go on until `until` says so of a state that has been persisted and acted on. Cancels what is still out."""

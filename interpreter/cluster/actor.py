@@ -250,7 +250,7 @@ class Actor:
         configs = self._runtime.subject.snapshot_configs() if self._runtime is not None else {}
         owner = self._owner() or owner  # its status may have been written in this very look
         problems = policy.problems or (self._runtime.refusals if self._runtime is not None else ())
-        await self._reporting.tell(owner, driver.program, driver.state, configs, problems)
+        await self._reporting.tell(owner, driver.program, driver.shown, configs, problems)
 
     async def _go_on(self, owner: Owner, driver: Driver, policy: Policy) -> Step:
         if self._diagnosing is not None:

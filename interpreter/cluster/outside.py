@@ -35,6 +35,10 @@ from interpreter.webhooks import Reply, asking, payload_of
 
 log = structlog.get_logger(__name__)
 
+ON_THE_WAY = frozenset({"Paused", "PrimaryReady", "TrafficReturned"})
+"""What the record of the run has, and `kubectl describe` does without: the event before or after it says the same, and
+each costs a request. Those of type Warning are always told."""
+
 NO_HANDLES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -69,9 +73,10 @@ class Outside:
         """Do a once-only thing. `handles` are those of the messages of the run (`Run.handles`)."""
         match action:
             case EventAction():
-                self._recorder.record(
-                    owner.manifest, action.reason, action.message, type="Warning" if action.warning else "Normal"
-                )
+                if action.warning or action.reason not in ON_THE_WAY:
+                    self._recorder.record(
+                        owner.manifest, action.reason, action.message, type="Warning" if action.warning else "Normal"
+                    )
                 return ActionResult(True)
             case CallAction():
                 hook = program.webhooks[action.webhook]
