@@ -57,6 +57,10 @@ chromium: $(READY) ## find the Chromium that tests run against, or fetch it
 servers: $(READY) ## find the servers that tests run against, or fetch and build them (ten minutes, once)
 	@$(BIN)/python -m tests.servers.fetch
 
+.PHONY: testers
+testers: $(READY) ## find the load tools and the Helm that tests run, or fetch and build them (six minutes, once)
+	@$(BIN)/python -m tests.testers.fetch
+
 .PHONY: test
 test: $(READY) ## all tests
 	@if found=$$(./tests/prometheus/fetch && ./tests/prometheus/fetch --promtool >/dev/null); then "$$found" --version 2>&1 | sed -n '1s/^/tests run against /p'; \
