@@ -19,7 +19,7 @@ from interpreter.web.steering import steer
 from rollway.cluster import now as possible
 from rollway.dashboard import consequences, flash, rendering
 from rollway.dashboard.about import About, about, buttons
-from rollway.dashboard.entering import turned_away
+from rollway.dashboard.entering import sent_on, turned_away
 from rollway.dashboard.frame import DASHBOARD, frame, key_of, page, somebody
 from rollway.dashboard.watch import Key
 
@@ -62,7 +62,7 @@ async def _do(request: web.Request) -> web.StreamResponse:
         return _form(request, shown, verb, said, status=what.status, reason=decision.reason)
     request.app[DASHBOARD].gathering.forget(key)
     one = decided.standing
-    response = web.Response(status=303, headers={"Location": request.path.rpartition("/")[0]})
+    response = sent_on(rendering.path_of(*key))
     flash.give(response, verb, one.revision, decided.later)
     return response
 

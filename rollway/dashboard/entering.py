@@ -29,7 +29,12 @@ def turned_away(request: web.Request) -> web.StreamResponse:
     """The answer for a page that somebody asks for who has not said who they are."""
     if request.headers.get(_AWAY) == "cross-site":
         return frame(request, "login.html", refused="", next="/", again=True)
-    raise web.HTTPSeeOther(f"/login?next={quote(request.path_qs, safe='')}")
+    return sent_on(f"/login?next={quote(request.path_qs, safe='')}")
+
+
+def sent_on(address: str) -> web.Response:
+    """The answer that leads to another page of ours, by a GET."""
+    return web.Response(status=303, headers={"Location": address})
 
 
 def onward(asked: str) -> str:
@@ -44,7 +49,7 @@ async def _show(request: web.Request) -> web.StreamResponse:
     if token := request.query.get("token"):
         return await _with(request, token, asked)
     if person_of(request) is not None:
-        raise web.HTTPSeeOther(asked)
+        return sent_on(asked)
     return frame(request, "login.html", refused="", next=asked)
 
 
@@ -57,13 +62,13 @@ async def _enter(request: web.Request) -> web.StreamResponse:
 
 
 async def _with(request: web.Request, token: str, asked: str) -> web.StreamResponse:
-    response = web.Response(status=303, headers={"Location": asked, "Cache-Control": "no-store"})
+    response = sent_on(asked)
     if await log_in(request, response, token) is not None:
         return response
     return frame(request, "login.html", status=401, refused="The token is not valid, or has run out.", next=asked)
 
 
 async def _leave(_: web.Request) -> web.StreamResponse:
-    response = web.Response(status=303, headers={"Location": "/login"})
+    response = sent_on("/login")
     log_out(response)
     return response

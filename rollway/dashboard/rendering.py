@@ -75,7 +75,12 @@ def environment(now: Callable[[], Instant] = lambda: int(time.time() * 1000)) ->
 
 def path(one: Shown) -> str:
     """The address of a rollout's page."""
-    return "/rollouts/" + "/".join(quote(part, safe="") for part in (one.kind.lower(), one.namespace, one.name))
+    return path_of(one.kind, one.namespace, one.name)
+
+
+def path_of(kind: str, namespace: str, name: str) -> str:
+    """The same, from the words that name it."""
+    return "/rollouts/" + "/".join(quote(part, safe="") for part in (kind.lower(), namespace, name))
 
 
 def _iso(at: Instant) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -56,14 +56,14 @@ async def board(
     kubeconfig: str,
     namespace: str | None = None,
     *,
-    authority: Authority | None = None,
+    authority: Callable[[Api], Authority] | None = None,
     read_only: bool = False,
     port: int = 0,
 ) -> AsyncIterator[Board]:
     """As `rollway dashboard` serves it, or with another authority as the controller does."""
     token = secrets.token_urlsafe(16)
     async with await connect(kubeconfig) as api:
-        app = application(api, authority or LocalAuthority(token, PERSON), read_only=read_only)
+        app = application(api, authority(api) if authority else LocalAuthority(token, PERSON), read_only=read_only)
         add_pages(app, namespace=namespace, local=authority is None)
         server = WebServer(app)
         taken = await server.start("127.0.0.1", port)
