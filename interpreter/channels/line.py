@@ -54,7 +54,7 @@ class Line:
         if self.hidden:
             parts = urlsplit(self.address)
             found |= {part for part in parts.path.split("/") if len(part) >= _SHORTEST_PART}
-            found |= {self.address, parts.path if len(parts.path) > _SHORTEST_PART else ""}
+            found |= {parts.path if len(parts.path) > _SHORTEST_PART else "", parts.query}
         found |= {value for name, value in self.texts("headers").items() if name.lower() != "content-type"}
         return frozenset(found - {""})
 
