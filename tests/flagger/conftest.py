@@ -24,7 +24,7 @@ from tests.goprograms import UnavailableError
 from tests.prometheus.server import RealPrometheus, binary, until
 from tests.prometheus.server import running as prometheus_running
 
-NAMESPACES = ("istio-system", "flagger-system", "ingress-nginx", "gloo-system")
+NAMESPACES = ("istio-system", "flagger-system", "ingress-nginx", "gloo-system", "linkerd")
 
 
 @pytest.fixture(scope="session")

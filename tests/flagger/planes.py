@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 RATE = 100.0
-NAMESPACES = ("test", "ab-test", "sa-test")
+NAMESPACES = ("test", "ab-test", "bg-test", "sa-test")
 INGRESSES = {"podinfo": "podinfo", "podinfo-ingress": "podinfo-service"}
 """Of the samples: the Ingress, and the Service behind it."""
 _SECONDS = ("0.01", "0.025", "0.1", "0.5", "+Inf")
@@ -43,7 +43,8 @@ def _series(namespace: str, counts: Mapping[str, float]) -> Iterator[str]:
     labels = {"destination_namespace": namespace, "destination_kind": "Deployment", "destination_name": "podinfo"}
     yield from _counted("osm_request_total", labels, "response_code", counts)
     yield from _timed("osm_request_duration_ms", labels, _MILLISECONDS, every)
-    labels = {"namespace": namespace, "pod": "podinfo-5f7b9c6d4f-x2k4q", "direction": "inbound"}
+    of_linkerd = {"namespace": namespace, "direction": "inbound", "deployment": "podinfo"}
+    labels = {**of_linkerd, "pod": "podinfo-5f7b9c6d4f-x2k4q"}
     judged = {"success": counts["200"], "failure": counts["500"]}
     yield from _counted("response_total", labels, "classification", judged)
     yield from _timed("response_latency_ms", labels, _MILLISECONDS, every)

@@ -83,6 +83,11 @@ class Stage:
         done = await asyncio.to_thread(self.cluster.kubectl, "apply", "-f", str(SAMPLES / path), *where)
         assert done.returncode == 0, done.stderr
 
+    async def apply_anywhere(self, manifest: Manifest) -> None:
+        """In the namespace that it names."""
+        done = await asyncio.to_thread(self.cluster.kubectl, "apply", "-f", "-", stdin=yaml.safe_dump(manifest))
+        assert done.returncode == 0, done.stderr
+
     async def canary(self, path: str, **spec: Any) -> None:
         """Apply a sample with some fields of its spec replaced: `analysis__threshold=2` reaches into it."""
         manifest = copy.deepcopy(sample(path))

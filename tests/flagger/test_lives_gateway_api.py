@@ -7,7 +7,7 @@ from typing import Any
 
 from interpreter.objects import Manifest
 from tests.controlplane.cluster import ControlPlane
-from tests.flagger.stage import PHASES_OF_A_PROMOTION, Stage, phases, stage, weights
+from tests.flagger.stage import PHASES_OF_A_PROMOTION, Stage, phases, sample, stage, weights
 from tests.flagger.town import Town
 
 TEMPLATES = (
@@ -17,10 +17,41 @@ TEMPLATES = (
 WEIGHTS = "e2e/gatewayapi/test-canary--01-canary-podinfo.yaml"
 AB = "e2e/gatewayapi/test-ab--01-canary-podinfo.yaml"
 AFFINITY = "e2e/gatewayapi/test-session-affinity--01-canary-podinfo.yaml"
+BLUE_GREEN = "e2e/gatewayapi/test-bg--01-canary-podinfo.yaml"
+BAD = "e2e/gatewayapi/test-canary--02-canary-podinfo.yaml"
 MIRRORED = "tutorials/gatewayapi/gatewayapi-progressive-delivery--07-canary-podinfo.yaml"
+LINKERD = "e2e/linkerd/test-canary--03-canary-podinfo.yaml"
+LINKERD_BAD = "e2e/linkerd/test-canary--05-canary-podinfo.yaml"
+LINKERD_LATENCY = "e2e/linkerd/test-canary--02-metrictemplate-latency.yaml"
 STEPS = "e2e/linkerd/test-steps--01-canary-podinfo.yaml"
 BY_SOURCE = "gatewayapi:v1"
-"""What these Canaries leave to `-mesh-provider`."""
+BY_LINKERD = "gatewayapi:v1beta1"
+"""What these Canaries leave to `-mesh-provider`: at an Istio ingress, and on Linkerd."""
+SHARES = [0, 10, 20, 30, 40, 50, 0]
+
+
+def template(name: str, namespace: str, query: str, address: str) -> Manifest:
+    """A MetricTemplate that Flagger's tests have, and its samples here have not."""
+    spec = {"provider": {"type": "prometheus", "address": address}, "query": query}
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "flagger.app/v1beta1", "kind": "MetricTemplate", "metadata": metadata, "spec": spec}
+
+
+REQUEST_DURATION = template(
+    "request-duration",
+    "flagger-system",
+    "histogram_quantile(0.99, sum(rate(istio_request_duration_milliseconds_bucket"
+    '{destination_workload_namespace="{{ namespace }}", destination_workload="{{ target }}"}[{{ interval }}])) by (le))',
+    "http://prometheus.istio-system:9090",
+)
+SUCCESS_RATE = template(
+    "success-rate",
+    "linkerd",
+    'sum(rate(response_total{namespace="{{ namespace }}", deployment=~"{{ target }}", classification!="failure", '
+    'direction="{{ variables.direction }}"}[{{ interval }}])) / sum(rate(response_total{namespace="{{ namespace }}", '
+    'deployment=~"{{ target }}", direction="{{ variables.direction }}"}[{{ interval }}])) * 100',
+    "http://prometheus.linkerd-viz:9090",
+)
 
 
 def shares(route: Manifest) -> list[dict[str, int]]:
@@ -45,8 +76,8 @@ async def test_a_canary_by_weights(cluster: ControlPlane, around: Town) -> None:
             await at_work.push()
             await at_work.promoted()
     assert phases(seen) == PHASES_OF_A_PROMOTION
-    assert weights(seen) == [0, 10, 20, 30, 40, 50, 0]
-    assert seen.values("HTTPRoute", "podinfo", canary_share) == [0, 10, 20, 30, 40, 50, 0]
+    assert weights(seen) == SHARES
+    assert seen.values("HTTPRoute", "podinfo", canary_share) == SHARES
     (route,) = {str(one) for one in seen.values("HTTPRoute", "podinfo", attached)}
     assert route == str((["www.example.com"], [("gateway", "istio-ingress")]))
 
@@ -54,6 +85,63 @@ async def test_a_canary_by_weights(cluster: ControlPlane, around: Town) -> None:
 def attached(route: Manifest) -> tuple[list[str], list[tuple[str, str]]]:
     spec = route["spec"]
     return spec["hostnames"], [(one["name"], one["namespace"]) for one in spec["parentRefs"]]
+
+
+async def test_a_bad_canary_goes_back(cluster: ControlPlane, around_a_bad_one: Town) -> None:
+    async with stage(cluster, around_a_bad_one, default_provider=BY_SOURCE) as at_work:
+        await templates(at_work)
+        await at_work.begin(BAD)
+        async with at_work.seeing("HTTPRoute") as seen:
+            await at_work.push()
+            status = await at_work.phase("Failed")
+    assert phases(seen) == ["Initialized", "Progressing", "Failed"]
+    assert status["failedChecks"] == sample(BAD)["spec"]["analysis"]["threshold"]
+    assert seen.values("HTTPRoute", "podinfo", canary_share) == [0, 10, 0]
+
+
+async def test_blue_green(cluster: ControlPlane, around: Town) -> None:
+    async with stage(cluster, around, "bg-test", default_provider=BY_SOURCE) as at_work:
+        await at_work.apply_anywhere(REQUEST_DURATION)
+        await at_work.begin(BLUE_GREEN)
+        async with at_work.seeing("HTTPRoute") as seen:
+            await at_work.push()
+            await at_work.promoted()
+    assert phases(seen) == PHASES_OF_A_PROMOTION
+    assert seen.values("HTTPRoute", "podinfo", canary_share) == [0, 100, 0]
+    assert seen.values("Canary", "podinfo", lambda one: one["status"]["iterations"])[:6] == list(range(6))
+    tasks = [task.cmd.split()[0] for task in at_work.town.tasks()]
+    assert tasks[0] == "curl"
+    assert tasks.count("hey") >= 5
+
+
+async def test_linkerd_by_weights(cluster: ControlPlane, around: Town) -> None:
+    """Flagger's tests of Linkerd: the route is a Service's."""
+    async with stage(cluster, around, default_provider=BY_LINKERD) as at_work:
+        await at_work.apply_anywhere(SUCCESS_RATE)
+        await at_work.begin(LINKERD_LATENCY, LINKERD)
+        async with at_work.seeing("HTTPRoute") as seen:
+            await at_work.push()
+            await at_work.promoted()
+    assert phases(seen) == PHASES_OF_A_PROMOTION
+    assert weights(seen) == SHARES
+    assert seen.values("HTTPRoute", "podinfo", canary_share) == SHARES
+    assert seen.values("HTTPRoute", "podinfo", parents) == [["Service"]]
+
+
+def parents(route: Manifest) -> list[str]:
+    return [one["kind"] for one in route["spec"]["parentRefs"]]
+
+
+async def test_linkerd_goes_back_when_requests_fail(cluster: ControlPlane, around_a_bad_one: Town) -> None:
+    async with stage(cluster, around_a_bad_one, default_provider=BY_LINKERD) as at_work:
+        await at_work.apply_anywhere(SUCCESS_RATE)
+        await at_work.begin(LINKERD_LATENCY, LINKERD_BAD)
+        async with at_work.seeing("HTTPRoute") as seen:
+            await at_work.push()
+            status = await at_work.phase("Failed")
+    assert phases(seen) == ["Initialized", "Progressing", "Failed"]
+    assert status["failedChecks"] == sample(LINKERD_BAD)["spec"]["analysis"]["threshold"]
+    assert seen.values("HTTPRoute", "podinfo", canary_share) == [0, 10, 0]
 
 
 async def test_steps_that_are_listed(cluster: ControlPlane, around: Town) -> None:
