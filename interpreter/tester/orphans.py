@@ -13,7 +13,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable, Container
+from collections.abc import Container
 from pathlib import Path
 
 from interpreter.tester.processes import MARK
@@ -29,12 +29,12 @@ def adopt() -> bool:
     return bool(ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
-def sweep(is_running: Callable[[str], bool]) -> list[int]:
+def sweep(running: Container[str]) -> list[int]:
     """Kill the children whose task is not running any more, and wait for those that have ended; their ids."""
     swept = []
     for process in _children():
         task = _task_of(process)
-        if task is None or is_running(task):
+        if task is None or task in running:
             continue
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)

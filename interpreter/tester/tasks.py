@@ -37,7 +37,7 @@ from interpreter.tester.store import Store, StoreError
 FRESH_MS = 300_000
 """How long an outcome that nobody has had is worth telling."""
 MOST_FILE = 4 * 1024 * 1024
-SWEEP_S = 5.0
+SWEEP_S = 2.0
 STORE_S = 5.0
 
 log = structlog.get_logger(__name__)
@@ -107,7 +107,7 @@ class Tasks:
         self._known: dict[str, _Known] = {}
         self._running: dict[str, _Running] = {}
         self._closing = False
-        self._adopts = adopts and orphans.adopt()
+        self._adopts = adopts
         self._sweeping: asyncio.Task[None] | None = None
 
     async def open(self) -> int:
@@ -126,7 +126,7 @@ class Tasks:
                 await self._keep(record)
             self._known[record.id] = _Known(record)
         await self._forget()
-        if self._adopts:
+        if self._adopts and orphans.adopt():
             self._sweeping = asyncio.create_task(self._sweep())
         return lost
 
@@ -309,7 +309,7 @@ class Tasks:
         while True:
             await asyncio.sleep(SWEEP_S)
             ids = {each.record.id for each in self._running.values()}
-            orphans.sweep(ids.__contains__)
+            await asyncio.to_thread(orphans.sweep, ids)
             orphans.reap(self._group.running)
 
 

@@ -15,8 +15,8 @@ import pytest
 from tests.goprograms import Recipe, UnavailableError
 from tests.servers.recipes import Debian, Go, Packages, Server
 
-HERE = Path(__file__).parent
-TOOLS = HERE.parents[1] / "deploy" / "tester" / "tools"
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "tester"
+TOOLS = DEPLOY / "tools"
 
 
 def _go(name: str, package: str) -> Server:
@@ -29,7 +29,7 @@ GHZ = _go("ghz", "github.com/bojand/ghz/cmd/ghz")
 K6 = _go("k6", "go.k6.io/k6")
 HELM = _go("helm", "helm.sh/helm/v3/cmd/helm")
 WRK = Server("wrk", "tester-wrk", "ROLLWAY_WRK", Debian("wrk", "usr/bin/wrk", ("libluajit-5.1-2",), asked="--version"))
-LOCUST = Server("locust", "tester-locust", "ROLLWAY_LOCUST_PYTHON", Packages(HERE / "locust.txt"))
+LOCUST = Server("locust", "tester-locust", "ROLLWAY_LOCUST_PYTHON", Packages(DEPLOY / "locust.txt"))
 ALL = (HEY, GHZ, K6, HELM, WRK, LOCUST)
 
 
