@@ -52,6 +52,14 @@ def command(
         str | None, Option("--kubeconfig", "Who to speak to, and as whom; in a pod, its service account.", "FILE")
     ] = None,
     context: Annotated[str | None, Option("--context", "Which context of the kubeconfig.", "NAME")] = None,
+    event_webhook: Annotated[
+        str,
+        Option(
+            "--event-webhook",
+            "Where the events go of Flagger Canaries that have no hook for them; else $EVENT_WEBHOOK_URL.",
+            "URL",
+        ),
+    ] = "",
     refuse: Annotated[
         str,
         Option(
@@ -150,6 +158,7 @@ def command(
         host=host or "0.0.0.0",  # noqa: S104 - the kubelet asks from outside the pod
         port=int(port),
         addresses=reach,
+        event_webhook=_web_address(event_webhook or os.environ.get("EVENT_WEBHOOK_URL", ""), "--event-webhook"),
     )
     if web is None and (dashboard or external_url or read_only or tls_cert or tls_key or audience):
         raise Stop("`--dashboard`, `--external-url` and their likes are about `--web`: say where it is to listen")
@@ -184,6 +193,19 @@ def command(
     return asyncio.run(_run(settings, served, admitting, kubeconfig, context))
 
 
+def _web_address(url: str, option: str) -> str:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        known = not url or (parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        known = False
+    if not known:
+        raise Stop(f"`{option}` is no address of a web server: it begins with http:// or https://")
+    return url
+
+
 def _own_namespace() -> str | None:
     try:
         with open(_IN_POD, encoding="utf-8") as file:
@@ -213,8 +235,8 @@ async def _run(
     try:
         async with await connect(kubeconfig, context) as api, AsyncExitStack() as stack:
             if web is not None:
-                make_link = await stack.enter_async_context(serving(web, kubeconfig, context, stop))
-                settings = replace(settings, make_link=make_link)
+                served = await stack.enter_async_context(serving(web, kubeconfig, context, stop))
+                settings = replace(settings, make_link=served.make_link)
             if admission is not None:
                 service = await stack.enter_async_context(AdmissionService(api, admission))
                 ready["admission"] = service.unready

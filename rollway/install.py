@@ -62,6 +62,9 @@ def command(
             "open|closed",
         ),
     ] = None,
+    event_webhook: Annotated[
+        str, Option("--event-webhook", "Where the events go of Flagger Canaries that have no hook for them.", "URL")
+    ] = "",
     refuse: Annotated[
         str, Option("--refuse-addresses", "Networks in which the controller calls nothing; it has a list.", "CIDR,…")
     ] = "",
@@ -127,6 +130,7 @@ def command(
         default_provider=default_provider,
         web=Web(dashboard, external(external_url), read_only) if web else None,
         admission=_fail(admission),
+        event_webhook=event_webhook,
         refused=refuse,
         allowed=allow,
     )

@@ -7,6 +7,7 @@ objects of a file, which become one text.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from dsl import ir
@@ -15,7 +16,7 @@ from dsl.compiler import compile_source
 from dsl.diagnostics import Diagnostic, Severity
 from dsl.flagger.canary import read_canary
 from dsl.flagger.documents import Document
-from dsl.flagger.model import Canary
+from dsl.flagger.model import Canary, Hook
 from dsl.flagger.problems import Problem, Problems
 from dsl.flagger.templates import MetricTemplate, alert_provider, metric_template
 from dsl.flagger.text import Policy
@@ -61,13 +62,16 @@ def import_canary(
     file: str = "canary.yaml",
     templates: Mapping[str, MetricTemplate] | None = None,
     lint: bool = False,
+    event_webhook: str = "",
 ) -> Imported:
-    """One Canary. `default_provider` is for a Canary that names none; MetricTemplates that are at hand (`templates`, by
-    `namespace/name`) are written into the text, any other is looked up when it is asked."""
+    """One Canary. `default_provider` is for a Canary that names none, `event_webhook` gets the events of one that has
+    no hook for them; MetricTemplates that are at hand (`templates`, by `namespace/name`) are written into the text, any
+    other is looked up when it is asked."""
     problems = Problems()
     canary = read_canary(manifest, default_provider, problems)
     policy = Policy(templates or {}, problems)
     if canary is not None and not problems.fatal:
+        canary = _heard(canary, event_webhook)
         policy.add(canary)
     text = "" if problems.fatal else policy.text
     compilation = None if problems.fatal else _compiled(text, file, problems, lint=lint)
@@ -75,6 +79,15 @@ def import_canary(
     nowhere = Span(Source(file, ""), 0, 0)
     diagnostics = tuple(_diagnostic(problem, nowhere) for problem in problems.all)
     return Imported(text, compilation, program, tuple(problems.all), diagnostics, canary)
+
+
+def _heard(canary: Canary, url: str) -> Canary:
+    """With a hook for its events, if it has none of its own."""
+    hooks = canary.analysis.hooks
+    if not url or any(hook.type == "event" for hook in hooks):
+        return canary
+    hook = Hook("events", "event", url, "--event-webhook")
+    return replace(canary, analysis=replace(canary.analysis, hooks=(*hooks, hook)))
 
 
 def _compiled(text: str, file: str, problems: Problems, *, lint: bool) -> Compilation:

@@ -133,7 +133,9 @@ class Actor:
         """Read and compile, unless nothing that it was read from has changed."""
         binding = guardrails(self._parts.caches)
         if self._read_from(owner, binding) != self._read_at:
-            self._policy = self._allowed(await policy_of(owner, self._read, self._parts.default_provider, binding))
+            parts = self._parts
+            read = await policy_of(owner, self._read, parts.default_provider, binding, parts.event_webhook)
+            self._policy = self._allowed(read)
             await self._listen(self._policy.sources)
             self._read_at = self._read_from(owner, binding)
         return self._policy

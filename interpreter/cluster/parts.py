@@ -16,7 +16,7 @@ from interpreter.cluster.outside import Outside
 class Parts:
     """`boundary` is called between any two effects of a look: tests kill the process there. `default_provider` is the
     traffic provider of a Canary that names none; `cross_namespace_refs` whether a policy may name MetricTemplates and
-    AlertProviders of other namespaces."""
+    AlertProviders of other namespaces; `event_webhook` gets the events of Canaries that have no hook for them."""
 
     api: Api
     caches: Caches
@@ -26,3 +26,4 @@ class Parts:
     boundary: Callable[[str], None] | None = None
     default_provider: str = "kubernetes"
     cross_namespace_refs: bool = True
+    event_webhook: str = ""

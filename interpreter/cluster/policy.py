@@ -47,11 +47,13 @@ class Policy(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-async def policy_of(owner: Owner, read: Read, default_provider: str, guardrails: Sequence[Ref] = ()) -> Policy:
+async def policy_of(
+    owner: Owner, read: Read, default_provider: str, guardrails: Sequence[Ref] = (), event_webhook: str = ""
+) -> Policy:
     """Read and compile. `read` gives an object with all its data, or None; it may raise `ApiError`. `guardrails` are
     the ClusterRolloutLibraries that bind every policy."""
     if owner.kind == CANARY:
-        return await _of_canary(owner, read, default_provider, guardrails)
+        return await _of_canary(owner, read, default_provider, guardrails, event_webhook)
     text = await _text(owner, read)
     if isinstance(text, Policy):
         return text
@@ -118,13 +120,15 @@ def _borrower(owner: Owner) -> Borrower | None:
 def _workload(ref: dict[str, str]) -> str:
     """As the language writes it: `deployment/checkout`, `apps.example.com/v1/Widget/widgets`."""
     kind, name, api_version = ref["kind"], ref["name"], ref.get("apiVersion", "")
-    if kind.lower() in BUILT_IN:
+    if kind.lower() in BUILT_IN and api_version in ("", BUILT_IN[kind.lower()][0]):
         return f"{kind.lower()}/{name}"
     return f"{api_version}/{kind}/{name}"
 
 
-async def _of_canary(owner: Owner, read: Read, default_provider: str, guardrails: Sequence[Ref]) -> Policy:
-    imported = import_canary(owner.manifest, default_provider=default_provider)
+async def _of_canary(
+    owner: Owner, read: Read, default_provider: str, guardrails: Sequence[Ref], event_webhook: str
+) -> Policy:
+    imported = import_canary(owner.manifest, default_provider=default_provider, event_webhook=event_webhook)
     if imported.program is None:
         errors = [problem for problem in imported.problems if problem.severity is Severity.ERROR]
         return Policy(None, tuple(str(problem) for problem in errors))

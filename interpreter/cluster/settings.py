@@ -33,12 +33,11 @@ class Settings:
     boundary: Callable[[str], None] | None = None
     addresses: Addresses = field(default_factory=Addresses)
     make_link: MakeLink | None = None
+    event_webhook: str = ""
 
     @property
     def reach(self) -> Addresses:
-        """The same, and the operator's own metrics server, wherever it is."""
-        own = urlsplit(self.metrics_server or "")
-        if not own.hostname:
-            return self.addresses
-        port = own.port or (443 if own.scheme == "https" else 80)
-        return replace(self.addresses, trusted=self.addresses.trusted | {(own.hostname, port)})
+        """The same, and the operator's own servers, wherever they are."""
+        own = (urlsplit(url) for url in (self.metrics_server, self.event_webhook) if url)
+        trusted = {(url.hostname, url.port or (443 if url.scheme == "https" else 80)) for url in own if url.hostname}
+        return replace(self.addresses, trusted=self.addresses.trusted | trusted)

@@ -94,6 +94,7 @@ class Term:
             settings.boundary,
             settings.default_provider,
             settings.cross_namespace_refs,
+            settings.event_webhook,
         )
         self._flagger = settings.flagger
         self._many = settings.workers

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.flagger.stage import Stage, phases, podinfo, promoted, sample
+from tests.controlplane.cluster import ControlPlane
+from tests.flagger.stage import Stage, phases, podinfo, promoted, sample, stage
 from tests.flagger.test_lives_istio import WEIGHTS
-from tests.flagger.town import CHAT, EVENTS, LOAD_TESTER
+from tests.flagger.town import CHAT, EVENTS, LOAD_TESTER, Town
 
 HALTED = f"http://{LOAD_TESTER}/gate/halt"
 CHECKED = f"http://{LOAD_TESTER}/gate/check"
@@ -154,6 +155,28 @@ async def test_events_and_alerts(at_work: Stage) -> None:
     assert {alert["channel"] for alert in alerts} == {"releases"}
     assert {alert["username"] for alert in alerts} == {"robot"}
     assert all(alert["attachments"] for alert in alerts)
+
+
+async def test_events_go_to_the_controllers_own_hook_if_a_canary_has_none(cluster: ControlPlane, around: Town) -> None:
+    async with stage(cluster, around, event_webhook=f"http://{EVENTS}/for-all") as at_work:
+        await begin(at_work)
+        await at_work.push()
+        await at_work.promoted()
+
+        async def heard() -> bool:
+            return "Succeeded" in {event["phase"] for event in at_work.town.said_to(EVENTS, "/for-all")}
+
+        await at_work.life.so(heard, "the end is told")
+        await at_work.canary(WEIGHTS, analysis__webhooks=[hook("event", f"http://{EVENTS}/its-own")])
+        before = len(at_work.town.said_to(EVENTS, "/for-all"))
+        await at_work.push("podinfo:3")
+        await at_work.phase("Progressing")
+        await at_work.life.so(lambda: asked_of(at_work, "/its-own"), "its own hook is told")
+        assert len(at_work.town.said_to(EVENTS, "/for-all")) == before
+
+
+async def asked_of(at_work: Stage, path: str) -> bool:
+    return bool(at_work.town.said_to(EVENTS, path))
 
 
 async def told(at_work: Stage, words: str) -> bool:

@@ -264,9 +264,10 @@ def test_references_to_other_namespaces_can_be_switched_off(capsys: pytest.Captu
 
 
 def test_where_the_controller_calls_nothing_is_its_own_argument(capsys: pytest.CaptureFixture[str]) -> None:
-    made = installed(capsys, "--refuse-addresses", "10.0.0.0/8", "--allow-addresses", "10.1.0.0/16,127.0.0.1")
+    given = ["--event-webhook", "http://events.shop/"]
+    made = installed(capsys, *given, "--refuse-addresses", "10.0.0.0/8", "--allow-addresses", "10.1.0.0/16,127.0.0.1")
     (controller,) = made["Deployment"]
-    given = ["--refuse-addresses", "10.0.0.0/8", "--allow-addresses", "10.1.0.0/16,127.0.0.1"]
+    given += ["--refuse-addresses", "10.0.0.0/8", "--allow-addresses", "10.1.0.0/16,127.0.0.1"]
     assert controller["spec"]["template"]["spec"]["containers"][0]["args"] == ["controller", *given]
 
 

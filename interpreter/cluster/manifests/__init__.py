@@ -59,6 +59,7 @@ class Installation:
     cross_namespace_refs: bool = True
     web: Web | None = None
     admission: Literal["open", "closed"] | None = None
+    event_webhook: str = ""
     refused: str = ""
     allowed: str = ""
 
@@ -145,6 +146,8 @@ def _arguments(wanted: Installation) -> list[str]:
         given.append("--no-flagger")
     if not wanted.cross_namespace_refs:
         given.append("--no-cross-namespace-refs")
+    if wanted.event_webhook:
+        given += ["--event-webhook", wanted.event_webhook]
     if wanted.refused:
         given += ["--refuse-addresses", wanted.refused]
     if wanted.allowed:
