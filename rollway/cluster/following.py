@@ -21,11 +21,12 @@ LONGEST_DELAY_S = 10.0
 
 
 class Wanted(NamedTuple):
-    """What to follow: a kind, in one namespace or (None) all, as far as the labels fit."""
+    """What to follow: a kind, in one namespace or (None) all, as far as the labels fit, and the fields."""
 
     kind: tuple[str, str]
     namespace: str | None
     selector: str = ""
+    fields: str = ""
 
 
 class Following:
@@ -33,8 +34,9 @@ class Following:
 
     def __init__(self, api: Api, wanted: list[Wanted]) -> None:
         self._api = api
-        self._wanted = wanted
+        self._wanted = list(wanted)
         self._found: list[dict[tuple[str, str], Manifest]] = [{} for _ in wanted]
+        self._refused: dict[Wanted, str] = {}
         self._news = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._troubles = ["" for _ in wanted]
@@ -62,6 +64,36 @@ class Following:
         """All of them, as they are now."""
         return [manifest for found in self._found for manifest in found.values()]
 
+    @property
+    def refused(self) -> list[str]:
+        """Why what was wanted besides cannot be followed; it is done without."""
+        return list(self._refused.values())
+
+    async def also(self, wanted: Wanted) -> None:
+        """Follow this besides, from now on. It is no error if that cannot be: it is in `refused` then."""
+        if wanted in self._wanted:
+            return
+        number = len(self._wanted)
+        self._wanted.append(wanted)
+        self._found.append({})
+        self._troubles.append("")
+        version = ""
+        try:
+            version = await self._list(number)
+        except ApiError as error:
+            if not _passes(error):
+                self._refused[wanted] = error.message
+                return
+        self._tasks.append(asyncio.create_task(self._follow_besides(number, version)))
+
+    async def _follow_besides(self, number: int, version: str) -> None:
+        try:
+            await self._follow(number, version)
+        except ApiError as error:
+            self._refused[self._wanted[number]] = error.message
+            self._found[number].clear()
+            self._news.set()
+
     async def changed(self) -> None:
         """Returns when something has changed since the last time; raises the `ApiError` that ends it all."""
         await self._news.wait()
@@ -71,8 +103,8 @@ class Following:
                 task.result()
 
     async def _list(self, number: int) -> str:
-        kind, namespace, selector = self._wanted[number]
-        listing = await self._api.list(kind, namespace, selector)
+        kind, namespace, selector, fields = self._wanted[number]
+        listing = await self._api.list(kind, namespace, selector, field_selector=fields)
         self._found[number] = {_key(manifest): manifest for manifest in listing}
         return listing.resource_version
 
@@ -98,9 +130,10 @@ class Following:
 
     async def _watch(self, number: int, version: str) -> str:
         """Until the server ends it; the version to go on from."""
-        kind, namespace, selector = self._wanted[number]
+        kind, namespace, selector, fields = self._wanted[number]
         found = self._found[number]
-        async for what, manifest in self._api.watch(kind, namespace, version, WATCH_S, label_selector=selector):
+        watch = self._api.watch(kind, namespace, version, WATCH_S, label_selector=selector, field_selector=fields)
+        async for what, manifest in watch:
             version = manifest["metadata"]["resourceVersion"]
             if what == "BOOKMARK":
                 continue

@@ -27,7 +27,8 @@ def phase_of(one: Shown) -> Phase | None:
 
 def verbs(one: Shown, program: Program | None) -> Iterator[str]:
     """The verbs that make sense now."""
-    return possible(standing(one, program))
+    there = set(possible(standing(one, program)))
+    return (verb for verb in _WHAT if verb in there)
 
 
 def standing(one: Shown, program: Program | None) -> Standing:
@@ -54,7 +55,13 @@ def lines(one: Shown, program: Program | None, prefix: str = "rollway") -> Itera
     """Each verb's command, bound to the revision that is shown, and what it would do."""
     for verb in verbs(one, program):
         space = f" -n {one.namespace}" if one.namespace else ""
-        yield f"{prefix} {verb} {one.spoken}{space} --revision {one.revision}", _WHAT[verb]
+        later = ", once the canary is ready" if verb == "promote" and _comes_up(one) else ""
+        yield f"{prefix} {verb} {one.spoken}{space} --revision {one.revision}", _WHAT[verb] + later
+
+
+def _comes_up(one: Shown) -> bool:
+    """Whether the canary is still being brought up, and what is to be promoted is not there yet."""
+    return one.place is not None and one.place.pc < 0
 
 
 def is_paused(one: Shown) -> bool:

@@ -1,6 +1,6 @@
 """All that is to be seen of one rollout, for a terminal and for paper alike: where it stands in its policy, who gets
-which share, what the checks saw, what happened, and what can be done now. What is wrong with its pods stands in the
-reason, where the interpreter puts their own words."""
+which share, its workloads and pods, what the checks saw, what happened, what comes next, and what can be done now. What
+is wrong with its pods stands at them, and in the reason, where the interpreter puts their own words."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from dsl.ir import Program
 from interpreter import drawing
 from interpreter.state import Entry, Instant, Routing
 from rollway.cluster import now as possible
+from rollway.cluster import treeview
 from rollway.cluster.shown import RunShown, Shown
-from rollway.cluster.table import NOTHING, age, length, outcome, phase, when
+from rollway.cluster.table import NOTHING, age, failed_checks, length, outcome, phase, when
+from rollway.cluster.tree import Tree
+from rollway.cluster.waiting import coming
 
 MOST_EVENTS = 8
 _BEFORE, _AFTER = 3, 6
@@ -38,9 +41,19 @@ _WARNINGS = frozenset(
 )
 
 
-def page(one: Shown, program: Program | None, now: Instant, *, prefix: str = "rollway") -> Group:
+def page(
+    one: Shown,
+    program: Program | None,
+    now: Instant,
+    *,
+    prefix: str = "rollway",
+    tree: Tree | None = None,
+    most_pods: int = treeview.MOST_PODS,
+) -> Group:
     """The page; parts that there is nothing to say of are left out."""
     parts: list[RenderableType] = [_where(one, program, now), drawing.weight(Routing(weight=one.weight))]
+    if tree is not None:
+        parts += _tree(tree, one, now, most_pods)
     if program is not None and one.place is not None:
         parts += [Text(), _steps(program, one.place.pc, over=bool(one.run and one.run.outcome))]
     if one.run is not None:
@@ -51,6 +64,14 @@ def page(one: Shown, program: Program | None, now: Instant, *, prefix: str = "ro
     if can:
         parts += [Text(), _now(can)]
     return Group(*parts)
+
+
+def _tree(tree: Tree, one: Shown, now: Instant, most: int) -> Iterator[RenderableType]:
+    if tree.workloads:
+        yield Text()
+        yield treeview.Drawn(tree, one.weight, now, most)
+    for note in treeview.notes(tree):
+        yield Text(note, style="yellow")
 
 
 def title(one: Shown) -> str:
@@ -74,7 +95,7 @@ def record(run: RunShown) -> Group:
         ("started", Text(when(run.started))),
         ("ended", Text(when(run.ended) + _took(run))),
         ("highest weight", Text(f"{run.highest:g}%")),
-        ("failed checks", Text(f"{run.failed} of {run.iterations} made")),
+        ("failed checks", Text(failed_checks(run.failed, run.iterations))),
     ]
     if run.reason:
         rows.append(("because" if run.outcome else "waiting", Text(run.reason)))
@@ -95,11 +116,13 @@ def _where(one: Shown, program: Program | None, now: Instant) -> Table:
         at = drawing.step(program, one.place.pc) if program is not None else Text(one.place.text)
         rows.append(("step", Text.assemble(at, since)))
     if one.run is not None:
-        rows.append(("failed checks", Text(f"{one.failed} of {one.iterations} made")))
+        rows.append(("failed checks", Text(failed_checks(one.failed, one.iterations))))
     if one.problem:
         rows.append(("policy", Text(one.problem, style="red")))
     if one.reason and one.reason not in one.problem:
         rows.append(("because" if one.run and one.run.outcome else "waiting", Text(one.reason)))
+    if expected := coming(one, program, now):
+        rows.append(("next", Text("; ".join(expected))))
     if one.asked:
         rows.append(("asked for", Text(", ".join(one.asked))))
     return drawing.pairs(rows)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 
 from interpreter.cluster.api import Api, ApiError
-from rollway.cluster import data, histories, page, table, watching
+from rollway.cluster import data, histories, page, table, tree, watching
 from rollway.cluster.data import Output
 from rollway.cluster.finding import everything, find
 from rollway.exit_codes import ExitCode
@@ -39,7 +39,8 @@ async def status_of(api: Api, namespace: str, name: str, output: Output) -> int:
     elif output is not Output.TEXT:
         put(data.written(data.whole(found.shown, found.program), output))
     else:
-        shown = page.page(found.shown, found.program, _now(), prefix=program_name())
+        there = await tree.tree(api, found)
+        shown = page.page(found.shown, found.program, _now(), prefix=program_name(), tree=there)
         put(f"{page.title(found.shown)}\n{page.paper(shown, width(sys.stdout))}")
     return ExitCode.FINE
 
@@ -47,7 +48,7 @@ async def status_of(api: Api, namespace: str, name: str, output: Output) -> int:
 async def watch(api: Api, namespace: str, name: str, revision: str | None, limit_s: float | None) -> int:
     """One rollout until it is at rest."""
     found = await find(api, namespace, name)
-    return await watching.one(api, found, revision, limit_s, watching.view(watching.draw_one))
+    return await watching.one(api, found, revision, limit_s, watching.view(watching.draw_one, wants_tree=True))
 
 
 async def watch_all(api: Api, namespace: str | None, limit_s: float | None) -> int:

@@ -46,7 +46,8 @@ class Deed(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class RunShown:
     """One run. `outcome` is empty while it is under way. `template` is what its revision is made of, empty if that is
-    not kept. Run 0 is the coming up of the first primary, which has no outcome."""
+    not kept. Run 0 is the coming up of the first primary, which has no outcome. `due` is when the interpreter looks
+    next of itself: the next check, call or question to a gate."""
 
     name: str
     number: int
@@ -67,6 +68,7 @@ class RunShown:
     template: Mapping[str, Any]
     checks: CheckSeries = field(default_factory=CheckSeries)
     approvals: tuple[Deed, ...] = ()
+    due: Instant | None = None
 
     @property
     def series(self) -> tuple[CheckPoint, ...]:
@@ -173,6 +175,7 @@ def run_shown(manifest: Manifest) -> RunShown:
         template=mapping(spec.get("template")),
         checks=series.from_data(status.get("checks")),
         approvals=tuple(_approval(mapping(one)) for one in items(status.get("approvals"))),
+        due=_due(status),
     )
 
 
@@ -234,6 +237,18 @@ def _entry(value: object) -> Entry:
         what=text(data.get("what")),
         text=text(data.get("text")),
     )
+
+
+def _due(status: Mapping[str, Any]) -> Instant | None:
+    """When the interpreter looks next: its state has that on its own clock, and what the wall's was then."""
+    if status.get("outcome"):
+        return None
+    state = _said(text(status.get("state")) or "{}")
+    due, clock = mapping(mapping(state.get("run")).get("cursor")).get("due_ms"), state.get("clock_ms")
+    wall = state.get("wall_ms")
+    if not (isinstance(due, int) and isinstance(clock, int) and isinstance(wall, int)):
+        return None
+    return wall + due - clock
 
 
 def _approval(data: Mapping[str, Any]) -> Deed:

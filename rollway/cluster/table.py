@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from interpreter.durations import duration
-from interpreter.state import Instant
+from interpreter.state import Instant, Phase
 from rollway.cluster.shown import Place, RunShown, Shown
 
 _HEAD = ("NAME", "PHASE", "STEP", "WEIGHT", "FAILED", "REVISION", "AGE", "WAITING FOR")
@@ -68,6 +68,13 @@ def phase(one: Shown) -> str:
     return f"{name} (suspended)" if one.suspended else name
 
 
+def failed_checks(failed: int, made: int) -> str:
+    """How many checks failed. A call that is refused, or a wait that is too long, may count as one, and is none."""
+    if failed <= made:
+        return f"{failed} of {made} made"
+    return f"{failed}, with what counts as one (a call, a wait); {made} made"
+
+
 def outcome(run: RunShown) -> str:
     """How a run ended, or how far it is."""
     if not run.number:
@@ -97,7 +104,8 @@ def _step(place: Place | None) -> str:
 
 
 def _run_row(run: RunShown, now: Instant) -> tuple[str, ...]:
-    took = NOTHING if run.started is None else length((run.ended or now) - run.started)
+    is_over = run.ended is None and not run.number and run.phase != Phase.INITIALIZING  # run 0 does not say when
+    took = NOTHING if run.started is None or is_over else length((run.ended or now) - run.started)
     return (
         str(run.number),
         run.revision or NOTHING,

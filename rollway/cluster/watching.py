@@ -19,11 +19,13 @@ from interpreter.cluster.api import Api
 from interpreter.state import Instant
 from rollway.cluster import table
 from rollway.cluster.asking import news
-from rollway.cluster.finding import RUNS, Found
+from rollway.cluster.finding import CANARIES, ROLLOUTS, RUNS, Found
 from rollway.cluster.following import Following, Wanted
+from rollway.cluster.growing import Growing
 from rollway.cluster.page import event, page, title
 from rollway.cluster.rest import ended, is_awaited, words
 from rollway.cluster.shown import CANARY, Shown, run_selector, run_shown, runs_of, shown
+from rollway.cluster.tree import Tree
 from rollway.exit_codes import ExitCode
 from rollway.terminal import program_name, say, wants_colour
 
@@ -31,8 +33,12 @@ from rollway.terminal import program_name, say, wants_colour
 class View(Protocol):
     """Where what is seen goes."""
 
-    def show(self, found: Sequence[Found], trouble: str) -> None:
-        """All there is now, and what is wrong with the connection."""
+    @property
+    def wants_tree(self) -> bool:
+        """Whether it shows workloads and pods; it costs watches of their own."""
+
+    def show(self, found: Sequence[Found], trouble: str, tree: Tree | None = None) -> None:
+        """All there is now, and what is wrong with the connection. `tree` is that of a rollout that is alone."""
 
     def end(self) -> None:
         """Nothing more will come."""
@@ -44,6 +50,7 @@ async def one(api: Api, found: Found, revision: str | None, limit_s: float | Non
     wanted = [Wanted(ref[:2], ref.namespace), Wanted(RUNS, ref.namespace, run_selector(ref.kind, ref.name))]
     try:
         async with asyncio.timeout(limit_s), Following(api, wanted) as following:
+            growing = Growing(following) if view.wants_tree else None
             while True:
                 await following.changed()
                 now = _among(following, uid)
@@ -52,7 +59,7 @@ async def one(api: Api, found: Found, revision: str | None, limit_s: float | Non
                     say(f"{found.shown.spoken} in {ref.namespace} has been deleted")
                     return ExitCode.FINDINGS
                 found = now
-                view.show([found], following.trouble)
+                view.show([found], following.trouble, await growing.tree(found) if growing is not None else None)
                 code = ended(found, revision)
                 if code is not None and (revision is not None or not await is_awaited(api, found)):
                     view.end()
@@ -84,29 +91,41 @@ async def every(
         view.end()
 
 
-def view(draw: Callable[[Sequence[Found]], RenderableType]) -> View:
+Draw = Callable[[Sequence[Found], Tree | None, int], RenderableType]
+"""What draws all that was found, with a tree if there is one, on so many lines."""
+
+
+def view(draw: Draw, *, wants_tree: bool = False) -> View:
     """The picture that `draw` gives, or lines, on standard output."""
     out = sys.stdout
     if wants_colour(out) and out.isatty():
-        return Picture(Console(file=out), draw)
+        return Picture(Console(file=out), draw, wants_tree=wants_tree)
     return Lines(out)
 
 
-def draw_one(found: Sequence[Found]) -> RenderableType:
+_WITHOUT_PODS = 34
+"""Lines that a page takes beside its pods; on what is left of a terminal some pods are shown, and a few in any case."""
+_FEWEST_PODS = 3
+
+
+def draw_one(found: Sequence[Found], tree: Tree | None = None, height: int = 40) -> RenderableType:
     """The page of the one rollout that there is."""
     each = found[0]
     shown_now, program = each.shown, each.program
+    sets = sum(len(workload.sets) for workload in tree.workloads) if tree is not None else 0
+    most = max(_FEWEST_PODS, (height - _WITHOUT_PODS) // max(1, sets))
     return Panel(
-        page(shown_now, program, _now(), prefix=program_name()),
+        page(shown_now, program, _now(), prefix=program_name(), tree=tree, most_pods=most),
         title=Text(f" {title(shown_now)} ", style="bold"),
         title_align="left",
     )
 
 
-def draw_table(everywhere: bool) -> Callable[[Sequence[Found]], RenderableType]:
+def draw_table(everywhere: bool) -> Draw:
     """The table of all rollouts."""
 
-    def draw(found: Sequence[Found]) -> RenderableType:
+    def draw(found: Sequence[Found], tree: Tree | None, height: int) -> RenderableType:
+        del tree, height
         rows = [each.shown for each in found]
         text = table.rollouts(rows, _now(), everywhere=everywhere) if rows else "there is no rollout\n"
         return Text(text, no_wrap=True, overflow="ellipsis")
@@ -117,14 +136,17 @@ def draw_table(everywhere: bool) -> Callable[[Sequence[Found]], RenderableType]:
 class Picture:
     """Drawn anew with every change, and every second, for the times in it."""
 
-    def __init__(self, console: Console, draw: Callable[[Sequence[Found]], RenderableType]) -> None:
+    def __init__(self, console: Console, draw: Draw, *, wants_tree: bool = False) -> None:
+        self.wants_tree = wants_tree
         self._draw = draw
+        self._console = console
         self._found: Sequence[Found] | None = None
+        self._tree: Tree | None = None
         self._trouble = ""
         self._live = Live(console=console, refresh_per_second=1, get_renderable=self.picture, transient=False)
 
-    def show(self, found: Sequence[Found], trouble: str) -> None:
-        self._found, self._trouble = found, trouble
+    def show(self, found: Sequence[Found], trouble: str, tree: Tree | None = None) -> None:
+        self._found, self._trouble, self._tree = found, trouble, tree
         if not self._live.is_started:
             self._live.start()
         self._live.refresh()
@@ -138,7 +160,7 @@ class Picture:
         """All of it, as it is now."""
         if self._found is None:
             return Text("")
-        parts = [self._draw(self._found)]
+        parts = [self._draw(self._found, self._tree, self._console.height)]
         if self._trouble:
             parts.append(Text(f"connection lost, trying again: {self._trouble}", style="yellow"))
         return Group(*parts)
@@ -147,12 +169,15 @@ class Picture:
 class Lines:
     """What is new, each thing once: the record of each run, and where each rollout is."""
 
+    wants_tree = False
+
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._before: dict[str, Found] = {}
         self._trouble = ""
 
-    def show(self, found: Sequence[Found], trouble: str) -> None:
+    def show(self, found: Sequence[Found], trouble: str, tree: Tree | None = None) -> None:
+        del tree
         if trouble != self._trouble:
             self._trouble = trouble
             said = f"trying again: {trouble}" if trouble else "the connection is back"
@@ -198,7 +223,7 @@ def _all(following: Following) -> list[Found]:
     runs = [run_shown(each) for each in objects if each["kind"] == RUNS[1]]
     found = []
     for manifest in objects:
-        if manifest["kind"] != RUNS[1]:
+        if (manifest["apiVersion"], manifest["kind"]) in (ROLLOUTS, CANARIES):
             own = runs_of(runs, manifest["metadata"]["uid"])
             found.append(Found(manifest, own, shown(manifest, own)))
     return found

@@ -20,6 +20,7 @@ revision       ff87463d6c   primary 0a1b2c3d4e
 step           7 of 8   wait for approval   for 2m30s
 failed checks  1 of 4 made
 waiting        waiting for approval
+next           without an answer it waits for ever
 canary  ━━━━━━━━━━━━━━━━━━━━                      50%
 
 ✓  1  ramp 10% to 50% by 20%

@@ -27,7 +27,7 @@ RUNS = """\
 RUN  REVISION    OUTCOME                  STARTED               TOOK   HIGHEST  FAILED  REASON
 2    ff87463d6c  under way (Progressing)  2026-11-23 10:00:00Z  7m30s  30%      1       –
 1    ff87463d6c  rolled back              2026-11-23 10:00:00Z  8m30s  30%      1       3 failed checks
-0    ff87463d6c  the first primary        2026-11-23 10:00:00Z  7m30s  30%      1       –
+0    ff87463d6c  the first primary        2026-11-23 10:00:00Z  –      30%      1       –
 """
 
 
