@@ -35,6 +35,13 @@ class Web(NamedTuple):
     keys_namespace: str
 
 
+class Served(NamedTuple):
+    """The port that it listens on, and what makes links, None where there are none."""
+
+    port: int
+    make_link: MakeLink | None
+
+
 def external(url: str | None) -> str | None:
     """The address by which people come, checked. Raises `Stop`."""
     if url is None:
@@ -58,11 +65,8 @@ def place(said: str, option: str) -> tuple[str, int]:
 
 
 @asynccontextmanager
-async def serving(
-    web: Web, kubeconfig: str | None, context: str | None, stop: asyncio.Event
-) -> AsyncIterator[MakeLink | None]:
-    """Serve until `stop`, or the end of the block; gives what makes links, None where there are none. Raises `Stop`,
-    `OSError` for the port, and what `connect` raises."""
+async def serving(web: Web, kubeconfig: str | None, context: str | None, stop: asyncio.Event) -> AsyncIterator[Served]:
+    """Serve until `stop`, or the end of the block. Raises `Stop`, `OSError` for the port, and what `connect` raises."""
     import structlog
 
     from interpreter.cluster.connection import connect
@@ -100,7 +104,7 @@ async def serving(
         closing = asyncio.create_task(_close_at(stop, server))
         knowing = asyncio.create_task(linker.run()) if linker is not None else None
         try:
-            yield linker
+            yield Served(port, linker)
         finally:
             for chore in (knowing, None if stop.is_set() else closing):
                 if chore is not None:
