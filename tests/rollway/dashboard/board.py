@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import httpx
@@ -59,9 +60,10 @@ async def board(
     authority: Callable[[Api], Authority] | None = None,
     read_only: bool = False,
     port: int = 0,
+    token: str = "",
 ) -> AsyncIterator[Board]:
     """As `rollway dashboard` serves it, or with another authority as the controller does."""
-    token = secrets.token_urlsafe(16)
+    token = token or secrets.token_urlsafe(16)
     async with await connect(kubeconfig) as api:
         app = application(api, authority(api) if authority else LocalAuthority(token, PERSON), read_only=read_only)
         add_pages(app, namespace=namespace, local=authority is None)
@@ -73,13 +75,35 @@ async def board(
             await server.aclose()
 
 
-def checked(run: Manifest) -> Manifest:
-    """The run with a series of checks, one of them failed."""
+def at_work(manifest: Manifest, now: int) -> Manifest:
+    """A rollout or its run with times of today: it began seven minutes ago, and waits since one."""
+    status = {**manifest["status"], "lastCheck": {**objects.CHECK, "at": written(now - 75_000)}}
+    if "step" in status:
+        status["step"] = {**status["step"], "since": written(now - 60_000)}
+    if manifest["kind"] == "RolloutRun":
+        minutes = (7, 6, 4, 2)
+        log = [
+            {**entry, "at": written(now - minute * 60_000)} for entry, minute in zip(objects.LOG, minutes, strict=True)
+        ]
+        raised = {"step": 4, "weight": 50, "what": "TrafficRouted", "text": "canary weight 50%"}
+        asks = {"step": 6, "weight": 50, "what": "WaitingForApproval", "text": "waiting for approval"}
+        log += [{**raised, "at": written(now - 90_000)}, {**asks, "at": written(now - 60_000)}]
+        status |= {"log": log, "startedAt": written(now - 7 * 60_000)}
+        return checked({**manifest, "status": status}, now - 7 * 60_000)
+    return {**manifest, "status": status}
+
+
+def written(at_ms: int) -> str:
+    """As objects have times."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def checked(run: Manifest, begun: int = 1_795_428_000_000) -> Manifest:
+    """The run with a series of checks, one of them failed; the first at `begun` (2026-11-23T10:00:00Z)."""
     lines = (
         CheckLine("success_rate >= 99%", "require", "success_rate", "percent", ">=", 0.99),
         CheckLine("latency(0.99) <= 500ms", "require", "latency(0.99)", "seconds", "<=", 0.5),
     )
-    begun = 1_795_428_000_000  # 2026-11-23T10:00:00Z
     rows = tuple(
         CheckRow(
             begun + number * 60_000,
@@ -101,8 +125,7 @@ def many(count: int, namespace: str) -> list[Mapping[str, Any]]:
     for number in range(count):
         phase = phases[number % len(phases)]
         waits = {"reason": "waiting for approval from release managers"} if phase == "WaitingPromotion" else {}
-        name = f"service-{number:04}"
-        made.append(
-            objects.rollout(name, namespace, phase, uid=f"u{number}", step=None if phase == "Succeeded" else 3, **waits)
-        )
+        one = objects.rollout("service", namespace, phase, step=None if phase == "Succeeded" else 3, **waits)
+        metadata = {**one["metadata"], "name": f"service-{number:04}", "uid": f"u{number}"}
+        made.append({**one, "metadata": metadata})
     return made
