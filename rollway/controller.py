@@ -42,6 +42,9 @@ def command(
         str, Option("--listen", "Where /healthz, /readyz and /metrics are; port 0 is any.", "HOST:PORT")
     ] = "0.0.0.0:8080",
     workers: Annotated[int, Option("--workers", "How many rollouts are looked at side by side.", "N")] = 8,
+    history: Annotated[
+        int, Option("--history", "How many runs of each rollout are kept, the one under way included.", "N")
+    ] = 10,
     elect: Annotated[
         bool, Option("--leader-election/--no-leader-election", "Work only while holding the Lease.")
     ] = True,
@@ -132,6 +135,8 @@ def command(
     host, _, port = listen.rpartition(":")
     if not port.isdecimal():
         raise Stop(f"`--listen {listen}` names no port: say it as HOST:PORT")
+    if not 1 <= history <= 100:
+        raise Stop("`--history` is a number of runs from 1 to 100")
     from interpreter.addresses import AddressProblem, addresses
     from interpreter.cluster.controller import Settings
     from interpreter.cluster.logging import LEVELS, set_up
@@ -155,6 +160,7 @@ def command(
         flagger=flagger,
         cross_namespace_refs=cross_namespace_refs,
         workers=workers,
+        history=history,
         host=host or "0.0.0.0",  # noqa: S104 - the kubelet asks from outside the pod
         port=int(port),
         addresses=reach,

@@ -170,7 +170,7 @@ class Actor:
         """The driver, with the Program that holds now: the run's own while one is under way, else the policy's."""
         driver = self._driver
         if driver is None:
-            runs = Runs(self._parts.api, self._parts.caches, owner)
+            runs = Runs(self._parts.api, self._parts.caches, owner, self._parts.history)
             recalled = runs.latest()
             program = await self._program(runs, recalled, policy)
             return None if program is None else await self._begin(owner, program, recalled)
@@ -207,7 +207,7 @@ class Actor:
         subject = Subject(program, parts.caches, await custom_resource(parts.api, program.target), naming)
         await self._listen((subject.target_ref, subject.apex_ref))
         await self._listen(subject.refs())  # what the target refers to can be told only now
-        runs = Runs(parts.api, parts.caches, owner)
+        runs = Runs(parts.api, parts.caches, owner, parts.history)
         applier = self._applier(owner, subject)
         arranging = Arranging(subject, runs, applier, parts.api)
         moving = Moving(subject, await runs.placed(program), arranging, runs, applier, parts)

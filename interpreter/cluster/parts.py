@@ -11,12 +11,16 @@ from interpreter.cluster.clock import Clock
 from interpreter.cluster.events import Recorder
 from interpreter.cluster.outside import Outside
 
+KEPT = 10
+"""How many runs of a rollout are kept, if nothing else is said."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     """`boundary` is called between any two effects of a look: tests kill the process there. `default_provider` is the
     traffic provider of a Canary that names none; `cross_namespace_refs` whether a policy may name MetricTemplates and
-    AlertProviders of other namespaces; `event_webhook` gets the events of Canaries that have no hook for them."""
+    AlertProviders of other namespaces; `event_webhook` gets the events of Canaries that have no hook for them;
+    `history` is how many runs of a rollout are kept, the one under way included."""
 
     api: Api
     caches: Caches
@@ -27,3 +31,4 @@ class Parts:
     default_provider: str = "kubernetes"
     cross_namespace_refs: bool = True
     event_webhook: str = ""
+    history: int = KEPT

@@ -25,16 +25,15 @@ from interpreter.cluster.api import Api, ApiError, Conflict
 from interpreter.cluster.applier import label_of
 from interpreter.cluster.caches import Caches
 from interpreter.cluster.owner import CANARY, Owner
+from interpreter.cluster.parts import KEPT
 from interpreter.cluster.status import run_status
 from interpreter.cluster.stripping import is_slim_run
 from interpreter.frozen import changed
 from interpreter.objects import Manifest, Ref, controller_reference, ref_of
-from interpreter.state import CheckSeries, State
+from interpreter.state import CheckSeries, Outcome, State
 from interpreter.workloads.kind import Snapshot
 
 KIND = "RolloutRun"
-KEPT = 10
-"""How many runs are kept, the one under way included."""
 _CHECKS = "checks"
 _PLACED = "traffic"
 """Where a run's status says whose routes may be in the cluster, once that is another Program than its own."""
@@ -51,8 +50,10 @@ class Recalled(NamedTuple):
 class Runs:
     """One owner's runs."""
 
-    def __init__(self, api: Api, caches: Caches, owner: Owner) -> None:
+    def __init__(self, api: Api, caches: Caches, owner: Owner, kept: int = KEPT) -> None:
+        """`kept` is how many are kept, the one under way included."""
         self._api = api
+        self._kept = kept
         self._caches = caches
         self.owner = owner
 
@@ -121,8 +122,14 @@ class Runs:
         return None
 
     async def prune(self) -> None:
-        """Remove the oldest runs beyond the limit."""
-        for run in self._all()[:-KEPT]:
+        """Remove the oldest runs beyond the limit. The one by which the primary has its revision stays, whatever has
+        failed since: what that is made of is known from nowhere else."""
+        every = self._all()
+        promoted = [run for run in every if (run.get("status") or {}).get("outcome") == Outcome.PROMOTED.value]
+        origin = promoted[-1:] or every[:1]
+        for run in every[: -self._kept]:
+            if run in origin:
+                continue
             await self._api.delete(ref_of(run))
             self._caches.remove(ref_of(run))
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from interpreter.addresses import Addresses
 from interpreter.cluster.clock import Clock
+from interpreter.cluster.parts import KEPT
 from interpreter.web.linking import MakeLink
 
 
@@ -16,7 +17,8 @@ class Settings:
     """What the command line says. `namespace` None looks after all namespaces; `lease_namespace` is where the Lease
     stands; `identity` tells this process from others; `port` 0 takes any free port. `clock` is the wall's, but in
     tests, which also end a process at a `boundary` between two effects. `addresses` says where servers of users may
-    be. `make_link` makes the links in messages, None where nobody could follow one."""
+    be. `make_link` makes the links in messages, None where nobody could follow one. `history` is how many runs of a
+    rollout are kept."""
 
     identity: str
     namespace: str | None = None
@@ -27,6 +29,7 @@ class Settings:
     flagger: bool = True
     cross_namespace_refs: bool = True
     workers: int = 8
+    history: int = KEPT
     host: str = "0.0.0.0"  # noqa: S104 - the kubelet asks from outside the pod
     port: int = 8080
     clock: Clock = field(default_factory=Clock)

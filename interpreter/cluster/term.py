@@ -95,6 +95,7 @@ class Term:
             settings.default_provider,
             settings.cross_namespace_refs,
             settings.event_webhook,
+            settings.history,
         )
         self._flagger = settings.flagger
         self._many = settings.workers
