@@ -5,6 +5,7 @@ Every path is a hook of its own. A hook accepts unless it is shut, and what it w
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -29,6 +30,8 @@ class Hooks:
         self.shut: set[str] = set()
         self.refuse: Callable[[Call], bool] = lambda call: False
         """Whether a call is refused of which `shut` does not say so."""
+        self.hanging: set[str] = set()
+        """Hooks that say nothing for as long as they are in here."""
         self.port = 0
         self.scheme = "http"
 
@@ -54,6 +57,8 @@ class Hooks:
         hook = request.path.strip("/")
         call = Call(hook, request.headers.get("Idempotency-Key", ""), await request.json())
         self.calls.append(call)
+        while hook in self.hanging:  # noqa: ASYNC110 - nobody tells us
+            await asyncio.sleep(0.02)
         if hook in self.shut or self.refuse(call):
             return web.Response(status=403, text="not yet")
         return web.Response(text="fine")
