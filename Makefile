@@ -72,7 +72,11 @@ test: $(READY) ## all tests
 	else echo "tests that need a Chromium fail in CI, and are left out elsewhere"; fi
 	@$(BIN)/python -m tests.servers.fetch | sed 's/^/tests run against /' \
 	|| echo "tests that need another server fail in CI, and are left out elsewhere"
-	$(BIN)/pytest -q -n 2
+	$(BIN)/pytest -q -n 2 --junitxml=.make/tests.xml
+
+.PHONY: providers
+providers: $(READY) ## what the last run of the tests has shown of each traffic provider
+	@$(BIN)/python -m tests.interpreter.traffic.ledger .make/tests.xml
 
 .PHONY: check
 check: $(READY) check-code check-policies check-generated ## everything that can be said without running it

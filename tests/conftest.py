@@ -2,4 +2,9 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.controlplane.plugin", "tests.secondtry", "tests.servers.plugin"]
+pytest_plugins = [
+    "tests.controlplane.plugin",
+    "tests.interpreter.traffic.shows",
+    "tests.secondtry",
+    "tests.servers.plugin",
+]

@@ -7,7 +7,7 @@ their own; so these tests have a control plane that nobody else's rollouts are i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +18,23 @@ from tests.controlplane.fetch import find
 from tests.controlplane.plane import running
 from tests.controlplane.plugin import missing
 from tests.flagger.planes import data_planes
-from tests.flagger.stage import Stage, stage
+from tests.flagger.stage import TAKEN, Stage, stage
 from tests.flagger.town import Town, town
 from tests.goprograms import UnavailableError
+from tests.interpreter.traffic.ledger import SAMPLE
 from tests.prometheus.server import RealPrometheus, binary, until
 from tests.prometheus.server import running as prometheus_running
 
 NAMESPACES = ("istio-system", "flagger-system", "ingress-nginx", "gloo-system", "linkerd")
+
+
+@pytest.fixture(autouse=True)
+def samples_are_named(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """In the run's report, for `tests.interpreter.traffic.ledger`."""
+    TAKEN.clear()
+    yield
+    for path in sorted(TAKEN):
+        record_property(SAMPLE, path)
 
 
 @pytest.fixture(scope="session")

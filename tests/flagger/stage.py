@@ -23,6 +23,8 @@ from tests.interpreter.cluster.history import History, history
 from tests.interpreter.cluster.life import Life, deployment
 
 CANARY = "Canary"
+TAKEN: set[str] = set()
+"""The samples that the running test has taken."""
 SAMPLES = REFERENCE / "samples" / "flagger"
 METRICS_SERVER = "http://prometheus:9090"
 """Flagger's own default."""
@@ -46,6 +48,7 @@ MERGE = "application/merge-patch+json"
 
 def sample(path: str) -> Manifest:
     """A manifest of Flagger's own docs and tests."""
+    TAKEN.add(path)
     read: Manifest = yaml.safe_load((SAMPLES / path).read_text(encoding="utf-8"))
     return read
 

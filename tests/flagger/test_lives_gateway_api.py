@@ -40,8 +40,9 @@ def template(name: str, namespace: str, query: str, address: str) -> Manifest:
 REQUEST_DURATION = template(
     "request-duration",
     "flagger-system",
-    "histogram_quantile(0.99, sum(rate(istio_request_duration_milliseconds_bucket"
-    '{destination_workload_namespace="{{ namespace }}", destination_workload="{{ target }}"}[{{ interval }}])) by (le))',
+    "histogram_quantile(0.99, sum(rate(istio_request_duration_milliseconds_bucket{"
+    'destination_workload_namespace="{{ namespace }}", destination_workload="{{ target }}"'
+    "}[{{ interval }}])) by (le))",
     "http://prometheus.istio-system:9090",
 )
 SUCCESS_RATE = template(

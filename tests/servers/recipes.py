@@ -27,7 +27,7 @@ from tests.goprograms import kept as kept_programs
 HERE = Path(__file__).parent
 WHEELS = HERE / "wheels.txt"
 _HELPED = (1, 2)
-"""With which some programs end that were asked for help or their version only. One that lacks a library ends with 127."""
+"""With which some programs end that were asked for help or their version. One that lacks a library ends with 127."""
 _APT = ("apt-get", "-qq", "-o", "APT::Sandbox::User=root", "-o", "Acquire::http::Timeout=20")
 
 

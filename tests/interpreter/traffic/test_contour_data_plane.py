@@ -36,6 +36,8 @@ from tests.interpreter.traffic.shop import (
 )
 from tests.interpreter.traffic.situations import weight
 
+pytestmark = pytest.mark.data_plane("contour")
+
 API = "projectcontour.io/v1"
 READS = (
     {

@@ -41,6 +41,8 @@ from tests.interpreter.traffic.shop import (
 from tests.interpreter.traffic.situations import weight
 from tests.traefik import server as traefik
 
+pytestmark = pytest.mark.data_plane("gateway_api")
+
 API = f"{GROUP}/v1"
 GATEWAY = contour.GATEWAY
 MORE_KINDS = {"BackendTLSPolicy": "backendtlspolicies", "TLSRoute": "tlsroutes"}

@@ -26,6 +26,8 @@ from tests.interpreter.traffic.situations import COOKIE, HEADER, QUERY, matching
 from tests.servers.process import program
 from tests.servers.recipes import HAPROXY as HAPROXY_SERVER
 
+pytestmark = pytest.mark.data_plane("haproxy")
+
 HAPROXY = HAProxy()
 PLACE = site("test", "haproxy", {"ingress": "shop"})
 _, _, SERVICE, INGRESS = HAPROXY.refs(PLACE)

@@ -35,6 +35,8 @@ from tests.servers.process import program
 from tests.servers.recipes import SKIPPER as SKIPPER_SERVER
 from tests.skipper.server import RealSkipper, running
 
+pytestmark = pytest.mark.data_plane("skipper")
+
 SKIPPER = Skipper()
 SESSION = "s3ss10n"
 PLACE = site("test", "skipper", {"ingress": "shop"}, session=SESSION)

@@ -42,6 +42,8 @@ from tests.interpreter.traffic.shop import (
 from tests.interpreter.traffic.situations import HEADER, weight
 from tests.traefik.server import GROUP, MORE_KINDS, running
 
+pytestmark = pytest.mark.data_plane("traefik")
+
 TRAEFIK = Traefik()
 API = f"{GROUP}/v1alpha1"
 READS = (
