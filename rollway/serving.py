@@ -67,8 +67,6 @@ def place(said: str, option: str) -> tuple[str, int]:
 @asynccontextmanager
 async def serving(web: Web, kubeconfig: str | None, context: str | None, stop: asyncio.Event) -> AsyncIterator[Served]:
     """Serve until `stop`, or the end of the block. Raises `Stop`, `OSError` for the port, and what `connect` raises."""
-    import structlog
-
     from interpreter.cluster.connection import connect
     from interpreter.web.application import application
     from interpreter.web.certificate import Certificate, CertificateTrouble
@@ -99,7 +97,6 @@ async def serving(web: Web, kubeconfig: str | None, context: str | None, stop: a
             add_pages(app, namespace=web.namespace)
         server = WebServer(app, certificate=certificate)
         port = await server.start(web.host, web.port)
-        structlog.get_logger(__name__).info("the web is served", port=port, dashboard=web.dashboard, links=links)
         linker = Linker(keys, web.external_url) if keys is not None and web.external_url is not None else None
         closing = asyncio.create_task(_close_at(stop, server))
         knowing = asyncio.create_task(linker.run()) if linker is not None else None

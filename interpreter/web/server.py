@@ -14,11 +14,14 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+import structlog
 from aiohttp import web
 
 IDLE_S = 20.0
 MOST_CONNECTIONS = 500
 SHUTDOWN_S = 5.0
+
+log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -77,7 +80,9 @@ class WebServer:
         self._chores.append(asyncio.create_task(self._sweep()))
         if self._certificate is not None:
             self._chores.append(asyncio.create_task(self._certificate.run()))
-        return int(self._runner.addresses[0][1])
+        taken = int(self._runner.addresses[0][1])
+        log.info("the web is served", host=host, port=taken, tls=context is not None)
+        return taken
 
     async def aclose(self) -> None:
         """Stop listening, let what has begun be answered for a few seconds, and close."""
