@@ -199,7 +199,7 @@ class Delivery:
                 case Later(why):
                     job.why = why
                     if job.tries >= most_tries or time.monotonic() - job.began >= self._patience:
-                        said = f"given up after {job.tries} tries: {why}"
+                        said = f"given up after {job.tries} {'try' if job.tries == 1 else 'tries'}: {why}"
                         return ActionResult(False, f"not sent to {channel}: {said}; it said: {job.letter.message.text}")
 
     async def _try(self, job: _Job, queue: _Queue) -> tuple[Verdict, float]:

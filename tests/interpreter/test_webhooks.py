@@ -8,16 +8,14 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from dsl.ir import Channel, Program, Service, Traffic, Webhook, WorkloadRef
-from interpreter import channels
+from dsl.ir import Program, Service, Traffic, Webhook, WorkloadRef
 from interpreter.addresses import ANY
 from interpreter.local.processes import free_port
-from interpreter.state import ActionResult, CallAction, NotifyAction
+from interpreter.state import CallAction
 from interpreter.webhooks import MOST_READ, Caller, payload_of
 
 PROGRAM = Program(
@@ -27,7 +25,6 @@ PROGRAM = Program(
     traffic=Traffic("kubernetes"),
     service=Service("checkout"),
     code=(),
-    channels={"oncall": Channel("webhook", "http://filled.in/"), "chat": Channel("slack", "on-call", secret="address")},
 )
 ACTION = CallAction(
     key="shop/checkout/abc/1/2/smoke/0",
@@ -197,46 +194,3 @@ async def test_a_server_that_is_not_there_is_a_refusal_that_says_so(caller: Call
     assert "could not be called" in reply.detail
     assert not (await caller.call(Webhook("not a url"), {}, "k")).accepted
     assert "secret `hook-token`" in (await caller.call(Webhook("http://a.test/", secret="hook-token"), {}, "k")).detail
-
-
-def message(channel: str, template: str, **context: str) -> NotifyAction:
-    return NotifyAction("key", channel, "error", template, context)
-
-
-async def test_a_webhook_channel_gets_the_event_and_its_time(server: Server, caller: Caller) -> None:
-    server.answers = [says(200)]
-    program = _with_channel(PROGRAM, server.url)
-    action = message("oncall", "{{ rollout }} at {{ weight }}", rollout="checkout", weight="20%", phase="Failed")
-    assert await channels.send(caller, program, action, 1234) == ActionResult(True, "sent to oncall: checkout at 20%")
-    body = server.asked[0][2]
-    assert body["metadata"] == {"eventMessage": "checkout at 20%", "eventType": "Warning", "timestamp": "1234"}
-    assert (body["name"], body["phase"], body["idempotencyKey"]) == ("checkout", "Failed", "key")
-
-
-async def test_a_webhook_channel_has_settings_of_its_own(server: Server, caller: Caller) -> None:
-    server.answers = [says(500), says(204)]
-    fields = {
-        "retries": 1,
-        "timeout": "1m30s",
-        "headers": {"X-Team": "shop"},
-        "body": {"team": "shop", "eventType": "x"},
-    }
-    program = replace(PROGRAM, channels={"oncall": Channel("webhook", server.url, fields=fields)})
-    assert (await channels.send(caller, program, message("oncall", "hello"), 1234)).ok
-    body = server.asked[1][2]
-    assert body["metadata"] == {"team": "shop", "eventMessage": "hello", "eventType": "Warning", "timestamp": "1234"}
-
-
-async def test_a_message_that_cannot_be_sent_is_shown_with_the_reason(server: Server, caller: Caller) -> None:
-    server.answers = [says(500, "down")]
-    program = _with_channel(PROGRAM, server.url)
-    refused = await channels.send(caller, program, message("oncall", "hello"), 0)
-    assert refused == ActionResult(False, "not sent to oncall: it answered 500: down; the message was: hello")
-    chat = await channels.send(caller, program, message("chat", "hello"), 0)
-    assert chat == ActionResult(True, "not sent: slack channels work in a cluster only; to on-call: hello")
-    broken = await channels.send(caller, program, message("oncall", "{{ nobody }}"), 0)
-    assert broken.detail.startswith("not sent to oncall: the template names something that is not there: 'nobody'")
-
-
-def _with_channel(program: Program, url: str) -> Program:
-    return replace(program, channels={**PROGRAM.channels, "oncall": Channel("webhook", url)})

@@ -8,10 +8,12 @@ import time
 
 import pytest
 
+from interpreter.addresses import Addresses
 from interpreter.channels import delivery as module
 from interpreter.channels.delivery import Delivery
 from interpreter.channels.line import Line, LineTrouble
 from interpreter.channels.posting import Poster
+from interpreter.http_client import Clients
 from interpreter.local.processes import free_port
 from interpreter.state import ActionResult
 from tests.interpreter.channels.services import BOT, Town, hangs_up, says, silent
@@ -283,3 +285,24 @@ async def test_of_changes_that_wait_the_last_is_made(town: Town, delivery: Deliv
     assert all(result.ok for result in results)
     assert "50%" in str(town.shown)
     assert len(town.calls) - before <= 3
+
+
+async def test_a_proxy_is_gone_through_and_a_broken_certificate_told(town: Town, delivery: Delivery) -> None:
+    """A proxy that stands in an AlertProvider, as in Flagger's."""
+    where = Line("slack", "http://chat.test/services/T/B/x", "on-call", settings={"proxy": town.url}, hidden=True)
+    assert (await delivery.send(letter(message(), where))).ok
+    assert town.calls[0].headers["host"] == "chat.test"
+    broken = Line("slack", f"{town.url}/services/T/B/x", tls={"ca.crt": "no certificate"}, hidden=True)
+    result = await delivery.send(letter(message(key="2"), broken))
+    assert "`ca.crt` of the Secret is no certificate in PEM" in result.detail
+
+
+async def test_an_address_that_the_operator_refuses_is_not_called(town: Town) -> None:
+    clients = Clients(Addresses())
+    delivery = Delivery(Poster(clients))
+    result = await delivery.send(letter(message(), line("webhook", town)))
+    assert not result.ok
+    assert "is not called" in result.detail
+    assert not town.calls
+    await delivery.close()
+    await clients.close()
