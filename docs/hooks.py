@@ -25,6 +25,7 @@ from interpreter.cluster.resources.model import Definition, Model
 from interpreter.phases import AT_REST, CHANGES
 from rollway.app import load
 from rollway.commands import COMMANDS
+from tests.interpreter.traffic.ledger import planes
 
 ROOT = Path(__file__).resolve().parent.parent
 MADE = "<!-- made from the code by docs/hooks.py -->\n\n"
@@ -167,12 +168,28 @@ def traffic() -> str:
         )
         for name, said, row in _traffic_rows()
     ]
-    parts.append(table(heads, rows) + "\n## Settings\n\n")
+    parts.append(table(heads, rows) + f"\n## Tried on\n\n{_tried_on()}\n## Settings\n\n")
     takers = {option: [f"`{name}`" for name, row in PROVIDERS.items() if option in row.takes] for option in OPTIONS}
     settings = [(f"`{name}`", one.kind, one.doc, ", ".join(takers[name])) for name, one in OPTIONS.items()]
     settings = [(*row[:3], "all" if row[0] == "`port`" else row[3]) for row in settings]
     parts.append(table(("Setting", "Value", "What it is for", "Taken by"), settings))
     return "".join(parts)
+
+
+def _tried_on() -> str:
+    """The data planes of the tests. CI holds each run to this list, and prints what it has seen."""
+    seen = planes()
+    rows = [(f"`{name}`", f"{one.program} {one.version}".strip(), one.whole) for name in seen for one in seen[name]]
+    others = _code(name for name in PROVIDERS if name in ROUTES and name not in seen)
+    return (
+        "What is made for every provider is taken by a real API server with the data plane's own definitions, and read "
+        "back. For these the data plane runs as well, and the requests that its backends get are counted, as far as it "
+        "has each: shares, who answers a match, cookies, copies, that no request is lost while the routing changes, and "
+        f"that none goes to the canary after a rollback.\n\n{table(('Provider', 'Data plane', 'How'), rows)}\n"
+        f"The data planes of {others} do not run outside a cluster with real pods, or not without images or a cloud of "
+        "their vendor's; for some of them the rules by which they match are played, over requests that are near "
+        "misses.\n"
+    )
 
 
 def _traffic_rows() -> Iterator[tuple[str, str, Capability]]:

@@ -14,6 +14,7 @@ from dsl.meaning import blocks
 from interpreter.cluster.resources import DEFINITIONS
 from rollway.commands import COMMANDS
 from tests.docs.policies import ROOT
+from tests.interpreter.traffic.ledger import planes
 
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 
@@ -41,6 +42,15 @@ def test_every_code_has_its_section(hooks: ModuleType) -> None:
 def test_every_traffic_provider_has_its_row(hooks: ModuleType) -> None:
     page = hooks.traffic()
     assert [name for name in PROVIDERS if f"| `{name}` |" not in page] == []
+
+
+def test_the_data_planes_of_the_tests_are_named(hooks: ModuleType) -> None:
+    section = hooks.traffic().partition("## Tried on")[2].partition("\n## ")[0]
+    assert re.search(r"\| `traefik` \| Traefik \d+\.\d+\.\d+ \|", section)
+    assert all(f"| `{provider}` | {one.program}" in section for provider, there in planes().items() for one in there)
+    others = section.rpartition("The data planes of")[2]
+    assert "`istio`" in others
+    assert "`traefik`" not in others
 
 
 @pytest.mark.parametrize("block", ["WEBHOOK", "GATE", "CHANNEL", "SERVICE", "READY", "SCALER", "STICKY", "TEMPLATE"])
