@@ -7,7 +7,7 @@ browser sends for a page of somebody else's is refused: a tester on this machine
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Protocol
@@ -28,10 +28,13 @@ from interpreter.tester.payload import BadRequest, Payload, read
 from interpreter.tester.record import Record
 from interpreter.tester.store import StoreError
 from interpreter.tester.tasks import Tasks, TooMany
+from interpreter.web.limits import Tries
 
 MOST_BODY = 256 * 1024
 BODY_S = 10.0
 MOST_LINE = 8192
+WRONG_TOKENS = 20
+"""So many from one address at once, and so many a minute after that: each is a question to the API server."""
 TASK = "Rollway-Task"
 """The header of an answer that names the task."""
 
@@ -57,6 +60,7 @@ class Tester:
     metrics: Metrics
     namespaces: Pattern | None = None
     scripts: PurePosixPath | None = None
+    strangers: Tries = field(default_factory=lambda: Tries(WRONG_TOKENS, WRONG_TOKENS))
 
 
 def application(tester: Tester) -> web.Application:
@@ -101,7 +105,8 @@ class _Calls:
             payload = await self._payload(request)
             await _admitted(self._tester, request, Act.CHECK, payload.namespace, payload.name)
             gate = await self._tester.gates.check(kind, payload)
-            self._tester.metrics.gate(kind.value, payload.namespace, payload.name, is_open=gate.open)
+            if gate.by:  # whoever asks for gates that nobody has made must not make series
+                self._tester.metrics.gate(kind.value, payload.namespace, payload.name, is_open=gate.open)
             said = "Approved" if gate.open else "Forbidden"
             return web.Response(status=200 if gate.open else 403, text=f"{said}: {kind.value} {gate.words()}")
 
@@ -199,7 +204,15 @@ async def _admitted(tester: Tester, request: web.Request, act: Act, namespace: s
     """Who it is. Raises `Denied`."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     token = token.strip() if scheme.lower() == "bearer" else ""
-    return await tester.guard.admit(act, token, request.remote or "an unknown address", namespace, name)
+    peer = request.remote or "an unknown address"
+    if token and (wait_s := tester.strangers.wait_s(peer)) > 0:
+        raise Denied(429, f"too many tokens from {peer} were wrong: try again in {wait_s:.0f}s")
+    try:
+        return await tester.guard.admit(act, token, peer, namespace, name)
+    except Denied as error:
+        if token and error.status == 401:
+            tester.strangers.take(peer)
+        raise
 
 
 def _answering(tester: Tester) -> Middleware:

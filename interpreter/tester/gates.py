@@ -12,7 +12,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from interpreter.tester.payload import Payload
-from interpreter.tester.store import Store
+from interpreter.tester.store import Store, StoreError
+
+MOST_GATES = 2000
+"""So many fit into a ConfigMap."""
 
 
 class Kind(StrEnum):
@@ -48,8 +51,13 @@ class Gates:
 
     async def set(self, kind: Kind, payload: Payload, *, to_open: bool, by: str, at: str) -> None:
         """Open or close it."""
+        name, there = key(kind, payload), await self._store.read()
+        if name not in there and len(there) >= MOST_GATES:
+            raise StoreError(
+                f"there are {MOST_GATES} gates, and no room for another: remove those of rollouts that are gone"
+            )
         value = json.dumps({"open": to_open, "by": by, "at": at}, ensure_ascii=False)
-        await self._store.put(key(kind, payload), value)
+        await self._store.put(name, value)
 
     async def all(self) -> Mapping[str, Gate]:
         """Those that somebody has touched, by key."""

@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from interpreter.cluster.api import NotServed
+from interpreter.cluster.api import Forbidden, NotServed
 from interpreter.cluster.names import API_VERSION, FLAGGER_API_VERSION
 from interpreter.objects import Ref
 from interpreter.web.people import Authority, Person, Unavailable
@@ -111,7 +111,7 @@ class Cluster:
                 if await self._may(act, person, Ref(version, kind, namespace, name)):
                     return person.name
         except Unavailable as error:
-            raise Denied(503, str(error)) from error
+            raise Denied(503, _why(error)) from error
         where = f"`{namespace}/{name}`" if name else f"namespace `{namespace}`" if namespace else "all namespaces"
         raise Denied(
             403, f"{person.name} may not {act.value} for {where}: it takes the verb `{VERBS[act]}` on rollouts"
@@ -136,6 +136,12 @@ def read_token(file: Path) -> str:
     if len(token) < LEAST_TOKEN:
         raise Denied(503, f"the tester's token file has fewer than {LEAST_TOKEN} characters in it")
     return token
+
+
+def _why(error: Unavailable) -> str:
+    if isinstance(error.__cause__, Forbidden):
+        return "the tester may not ask the cluster who somebody is: it needs the rights of deploy/tester/rights.yaml"
+    return str(error)
 
 
 def _stranger(token: str) -> Denied:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 
 PIECE = 64 * 1024
+MERGED = 4 * 1024
 
 
 class Output:
@@ -25,8 +26,11 @@ class Output:
         self.closed = False
 
     def write(self, piece: bytes) -> None:
-        """Add to it. Pieces are `PIECE` bytes at most, or the bound holds less exactly."""
-        self._pieces.append(piece)
+        """Add to it. Little pieces are put together, and none is larger than `PIECE`, or the bound would not hold."""
+        if self._pieces and len(self._pieces[-1]) + len(piece) <= MERGED:
+            self._pieces[-1] += piece
+        else:
+            self._pieces.append(piece)
         self.total += len(piece)
         while self.total - self.dropped > self._most and len(self._pieces) > 1:
             self.dropped += len(self._pieces.popleft())
@@ -64,8 +68,8 @@ class Output:
     def _after(self, at: int) -> list[bytes]:
         begins, found = self.dropped, []
         for piece in self._pieces:
-            if begins >= at:
-                found.append(piece)
+            if begins + len(piece) > at:
+                found.append(piece[max(0, at - begins) :])
             begins += len(piece)
         return found
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from interpreter.tester.plan import Summary
 
-MOST_SHOWN = 2000
+MOST_SHOWN = 1000
+"""Characters of a command, of a reason, and of the end of the output; 100 records fit into a ConfigMap."""
 
 
 class State(StrEnum):

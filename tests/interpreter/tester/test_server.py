@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import re2
 
+from interpreter.tester import gates
 from interpreter.tester.allowed import Allowed
 from interpreter.tester.guard import ALL, GATES, Shared
 from interpreter.tester.store import Folder, StoreError
@@ -412,3 +413,26 @@ async def test_tasks_are_ended_when_the_tester_is(tester: Starts, tmp_path: Path
             await asyncio.sleep(0.02)
     process = int((tmp_path / "id").read_text())
     assert not alive(process)
+
+
+async def test_gates_that_nobody_has_made_take_no_room(tester: Starts) -> None:
+    client = await tester()
+    for number in range(3):
+        assert (await client.post("/gate/check", name=f"made-up-{number}")).status_code == 403
+    assert "made-up" not in (await client.http.get("/metrics")).text
+
+
+async def test_there_is_an_end_to_gates(tester: Starts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gates, "MOST_GATES", 1)
+    client = await tester()
+    assert (await client.post("/gate/open", name="a")).status_code == 202
+    assert (await client.post("/gate/open", name="b")).status_code == 503
+    assert (await client.post("/gate/close", name="a")).status_code == 202
+
+
+async def test_tokens_are_not_to_be_guessed(tester: Starts, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    client = await tester(guard=Shared(tmp_path / "token", ALL))
+    answers = [(await client.post("/gate/open", headers=bearer(f"guess-{n}"))).status_code for n in range(22)]
+    assert set(answers) == {401, 429}
+    assert (await client.post("/gate/open", headers=bearer(TOKEN))).status_code == 429
