@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from interpreter.cluster.api import Api, ApiError
+from interpreter.cluster.owner import CANARY, ROLLOUT
 from interpreter.objects import Manifest, Ref
 
 VIEW = "view"
@@ -31,6 +32,8 @@ MOST_TOKEN = 16_384
 
 _TOKENS = "/apis/authentication.k8s.io/v1/tokenreviews"
 _ACCESS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+
+_RESOURCES = {ROLLOUT: "rollouts", CANARY: "canaries"}
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -108,25 +111,9 @@ class ClusterAuthority:
         key = (person, verb, owner)
         found = self._rights.get(key)
         if found is None:
-            answer = await self._ask(_ACCESS, await self._access(person, verb, owner))
+            answer = await self._ask(_ACCESS, _access(person, verb, owner))
             found = self._rights.put(key, (answer.get("status") or {}).get("allowed") is True)
         return found[0]
-
-    async def _access(self, person: Person, verb: str, owner: Ref) -> Manifest:
-        try:
-            resource = await self._api.discovery.resource(owner.api_version, owner.kind)
-        except ApiError as error:
-            raise Unavailable(f"the cluster cannot say what {owner.kind}s it has: {error.message}") from error
-        wanted = {"verb": verb, "group": owner.api_version.rpartition("/")[0], "resource": resource.plural}
-        wanted |= {key: value for key, value in (("namespace", owner.namespace), ("name", owner.name)) if value}
-        spec = {
-            "user": person.name,
-            "groups": list(person.groups),
-            "uid": person.uid,
-            "extra": {key: list(values) for key, values in person.extra},
-            "resourceAttributes": wanted,
-        }
-        return {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
 
     async def _ask(self, path: str, body: Manifest) -> Manifest:
         try:
@@ -186,6 +173,19 @@ class Kept(Generic[K, V]):
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
         return (value,)
+
+
+def _access(person: Person, verb: str, owner: Ref) -> Manifest:
+    wanted = {"verb": verb, "group": owner.api_version.rpartition("/")[0], "resource": _RESOURCES[owner.kind]}
+    wanted |= {key: value for key, value in (("namespace", owner.namespace), ("name", owner.name)) if value}
+    spec = {
+        "user": person.name,
+        "groups": list(person.groups),
+        "uid": person.uid,
+        "extra": {key: list(values) for key, values in person.extra},
+        "resourceAttributes": wanted,
+    }
+    return {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
 
 
 def _person(review: Manifest, audience: str) -> Person | None:
