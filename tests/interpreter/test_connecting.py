@@ -57,9 +57,12 @@ async def test_a_name_that_changes_its_address_gains_nothing() -> None:
 
 
 async def test_the_refused_addresses_of_a_name_are_passed_over() -> None:
+    """Though somebody is there."""
     async with serving() as server:
-        names = Names(["169.254.169.254", "::1", "127.0.0.1"])
-        assert await connect(names, HERE, port_of(server.url)) == "127.0.0.1"
+        there = await asyncio.start_server(server.handle, "127.0.0.2", port_of(server.url))
+        assert await connect(Names(["127.0.0.2", "127.0.0.1"]), ANY, port_of(server.url)) == "127.0.0.2"
+        assert await connect(Names(["127.0.0.2", "127.0.0.1"]), HERE, port_of(server.url)) == "127.0.0.1"
+        there.close()
 
 
 async def test_a_refusal_says_where_why_and_who_can_change_it() -> None:

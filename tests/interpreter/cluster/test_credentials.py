@@ -8,14 +8,19 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from dsl.ir import Webhook
+from interpreter.addresses import ANY
 from interpreter.cluster.api import Api
+from interpreter.cluster.calling import Calling
 from interpreter.cluster.credentials import KEPT_S, Credentials, CredentialTrouble
 from interpreter.objects import Manifest, Ref
+from interpreter.webhooks import Caller
 from tests.controlplane.cluster import ControlPlane
 from tests.interpreter.cluster.life import life
 from tests.interpreter.cluster.tools import Line, connected, serving, until
@@ -186,6 +191,45 @@ class Rotating:
         if given != self.token:
             return web.json_response({"error": "unknown token"}, status=401)
         return web.json_response({"value": 1})
+
+
+async def test_no_call_is_lost_to_a_rotation(control_plane: ControlPlane, namespace: str) -> None:
+    """A Secret that is kept for a minute is read anew when a server does not know what it holds, and only then."""
+    rules = [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"]}]
+    account = control_plane.as_service_account(namespace, "caller", rules)
+    server = Rotating()
+    runner = web.ServerRunner(web.Server(server.answer, access_log=None), shutdown_timeout=0.01)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    hook = Webhook(f"http://127.0.0.1:{runner.addresses[0][1]}/hook", secret="creds")
+    async with (
+        connected(control_plane.kubeconfig) as other,
+        connected(account) as api,
+        keeping(api) as credentials,
+        Caller(ANY) as caller,
+    ):
+        calls = Calling(caller, credentials).of(namespace, "web")
+        assert (await calls.call(hook, {}, "k")).detail == f"there is no Secret `{namespace}/creds`"
+        await other.apply(secret(namespace, "one"))
+        await credentials.fresh(namespace, "creds")
+        assert (await calls.call(hook, {}, "k")).accepted
+        server.token = "two"
+        await other.apply(secret(namespace, "two"))
+        assert (await calls.call(hook, {}, "k")).accepted
+        assert server.asked == ["one", "one", "two"]
+        server.token = "three"
+        reply = await calls.call(hook, {}, "k")
+        assert (reply.accepted, reply.status, server.asked[3:]) == (False, 401, ["two"])
+        await other.apply(
+            {
+                **secret(namespace, "x"),
+                "stringData": {"Token": "x"},
+                "metadata": {"namespace": namespace, "name": "odd"},
+            }
+        )
+        odd = await calls.call(replace(hook, secret="odd"), {}, "k")
+        assert odd.detail.startswith(f"the Secret `{namespace}/odd` has `Token`: it must have `token`")
+    await runner.cleanup()
 
 
 POLICY = """
