@@ -179,16 +179,16 @@ def traffic() -> str:
 def _tried_on() -> str:
     """The data planes of the tests. CI holds each run to this list, and prints what it has seen."""
     seen = planes()
-    rows = [(f"`{name}`", f"{one.program} {one.version}".strip(), one.whole) for name in seen for one in seen[name]]
+    rows = [(f"`{name}`", one.title, one.whole) for name in seen for one in seen[name]]
     others = _code(name for name in PROVIDERS if name in ROUTES and name not in seen)
     return (
         "What is made for every provider is taken by a real API server with the data plane's own definitions, and read "
         "back. For these the data plane runs as well, and the requests that its backends get are counted, as far as it "
-        "has each: shares, who answers a match, cookies, copies, that no request is lost while the routing changes, and "
-        f"that none goes to the canary after a rollback.\n\n{table(('Provider', 'Data plane', 'How'), rows)}\n"
-        f"The data planes of {others} do not run outside a cluster with real pods, or not without images or a cloud of "
-        "their vendor's; for some of them the rules by which they match are played, over requests that are near "
-        "misses.\n"
+        "has each: shares, who answers a match, cookies, copies, that no request is lost while the routing changes, "
+        f"and that none goes to the canary after a rollback.\n\n{table(('Provider', 'Data plane', 'How'), rows)}\n"
+        f"Not so for {others}: their data planes do not run outside a cluster with real pods, or not without images or "
+        "a cloud of their vendor's. For some of them the rules by which they match are played, over requests that are "
+        "near misses.\n"
     )
 
 

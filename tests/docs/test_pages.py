@@ -47,8 +47,8 @@ def test_every_traffic_provider_has_its_row(hooks: ModuleType) -> None:
 def test_the_data_planes_of_the_tests_are_named(hooks: ModuleType) -> None:
     section = hooks.traffic().partition("## Tried on")[2].partition("\n## ")[0]
     assert re.search(r"\| `traefik` \| Traefik \d+\.\d+\.\d+ \|", section)
-    assert all(f"| `{provider}` | {one.program}" in section for provider, there in planes().items() for one in there)
-    others = section.rpartition("The data planes of")[2]
+    assert all(f"| `{provider}` | {one.title} |" in section for provider, there in planes().items() for one in there)
+    others = section.rpartition("Not so for")[2]
     assert "`istio`" in others
     assert "`traefik`" not in others
 

@@ -37,11 +37,14 @@ _MISSING = "-"
 
 
 class Plane(NamedTuple):
-    """A data plane: the program, its version ("" if none is pinned), and how much of it is real."""
+    """A data plane: its programs, each with its version if one is pinned, and how much of it is real."""
 
-    program: str
-    version: str
+    programs: tuple[str, ...]
     whole: str
+
+    @property
+    def title(self) -> str:
+        return " with ".join(self.programs)
 
 
 class Shown(NamedTuple):
@@ -55,15 +58,17 @@ def planes() -> dict[str, list[Plane]]:
     """Those of `planes.yaml`, by provider."""
     read = yaml.safe_load((ROOT / "tests/interpreter/traffic/planes.yaml").read_text(encoding="utf-8"))
     return {
-        provider: [Plane(one["program"], _version(one.get("version")), one["whole"]) for one in found]
+        provider: [Plane(tuple(_titled(*each) for each in one["programs"].items()), one["whole"]) for one in found]
         for provider, found in read.items()
     }
 
 
-def _version(pinned: Sequence[str] | None) -> str:
-    if pinned is None:
-        return ""
-    path, name = pinned
+def _titled(program: str, pinned: Sequence[str]) -> str:
+    return f"{program} {version(*pinned)}" if pinned else program
+
+
+def version(path: str, name: str) -> str:
+    """What a list of requirements or a go.mod pins. Raises ValueError."""
     text = (ROOT / path).read_text(encoding="utf-8")
     found = re.search(rf"^(?:require )?\s*{re.escape(name)}(?:==| v)([0-9.]+)", text, re.MULTILINE)
     if found is None:
@@ -143,7 +148,7 @@ def main() -> int:
     print(table(rows(shown, scenarios())))
     for name, there in planes().items():
         if shown.counts.get((name, DATA_PLANE)):
-            print(f"{name}: {', '.join(f'{one.program} {one.version}'.strip() for one in there)}")
+            print(f"{name}: {', '.join(one.title for one in there)}")
     said = lacking(shown, planes())
     for each in said:
         print(f"LACKING: {each}", file=sys.stderr)
