@@ -3,26 +3,30 @@
 The Secret's `serviceAccountKey` is the JSON of a key of a service account; no other kind of credential is taken from a
 Secret, for some kinds name programs to run. Without it the default credentials are used, towards Google's own addresses
 only: whoever writes a policy may name any other, and a token says nothing about where it may be sent. Tokens are kept
-until they run out. google-auth is loaded when it is first needed.
+until they run out. A key says itself where its tokens are got (`token_uri`): that is a user's word like the address of
+a server, and is asked over the same connections. google-auth is loaded when it is first needed.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from interpreter.providers.provider import ProviderError, Trouble
+from interpreter.providers.http import Http
+from interpreter.providers.provider import ProviderError, RenderedQuery, Trouble
 from interpreter.providers.threads import Threads
 
 SCOPE = "https://www.googleapis.com/auth/monitoring.read"
 KEY = "serviceAccountKey"
 MOST_KEPT = 64
 _LIMIT_S = 8
+_ANY = frozenset(range(100, 600))
 
 
 def is_googles(url: str) -> bool:
@@ -35,7 +39,8 @@ def is_googles(url: str) -> bool:
 class Tokens:
     """The tokens of one provider."""
 
-    def __init__(self) -> None:
+    def __init__(self, http: Http) -> None:
+        self._http = http
         self._threads = Threads("google")
         self._kept: OrderedDict[str, Any] = OrderedDict()
         self._lock = Lock()
@@ -45,19 +50,21 @@ class Tokens:
         if KEY not in secret and not is_googles(url):
             why = f"an address that is not Google's needs a key of its own, under `{KEY}` in the Secret"
             raise ProviderError(Trouble.AUTH, why)
-        return {"Authorization": f"Bearer {await self._threads.run(lambda: self._token(secret.get(KEY, '')))}"}
+        key = secret.get(KEY, "")
+        wire = _Wire(self._http, key) if key else None
+        return {"Authorization": f"Bearer {await self._threads.run(lambda: self._token(key, wire))}"}
 
     def close(self) -> None:
         self._threads.close()
 
-    def _token(self, key: str) -> str:
+    def _token(self, key: str, wire: _Wire | None) -> str:
         """Blocks."""
         auth = _library()
         try:
             with self._lock:
                 credentials = self._credentials(auth, key)
                 if not credentials.valid:
-                    credentials.refresh(_request(auth))
+                    credentials.refresh(wire or _request(auth))
                 return str(credentials.token)
         except auth.exceptions.RefreshError as error:
             passing = Trouble.TRANSIENT if error.retryable else Trouble.AUTH
@@ -75,6 +82,35 @@ class Tokens:
         if len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
         return self._kept[name]
+
+
+class _Answer(NamedTuple):
+    """As google-auth reads one."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+
+
+class _Wire:
+    """How google-auth's requests for a user's key are sent, from a thread: on the loop that made this."""
+
+    def __init__(self, http: Http, key: str) -> None:
+        self._http = http
+        self._query = RenderedQuery("", 0, 0, secret={KEY: str(_read(key).get("private_key", ""))})
+        self._loop = asyncio.get_running_loop()
+
+    def __call__(self, url: str, method: str = "GET", body: Any = None, headers: Any = None, **_: Any) -> _Answer:
+        """Blocks. Raises `ProviderError`."""
+        content = body.encode() if isinstance(body, str) else body
+        asking = self._http.ask(method, url, self._query, headers=headers, content=content, fine=_ANY)
+        asked = asyncio.run_coroutine_threadsafe(asking, self._loop)
+        try:
+            answer = asked.result(_LIMIT_S)
+        except TimeoutError as error:
+            asked.cancel()
+            raise ProviderError(Trouble.TRANSIENT, f"Google gave no token within {_LIMIT_S}s") from error
+        return _Answer(answer.status, answer.headers, answer.body)
 
 
 def project(secret: Mapping[str, str]) -> str:

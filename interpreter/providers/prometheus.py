@@ -44,7 +44,7 @@ class Prometheus:
         self._headers = dict(headers or {})
         self._http = http or Http()
         self._oauth = OAuth(self._http)
-        self._google = google.Tokens()
+        self._google = google.Tokens(self._http)
         self._threads = Threads("amazon")
 
     async def measure(self, query: RenderedQuery) -> Measurement:

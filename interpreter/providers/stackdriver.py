@@ -34,7 +34,7 @@ class Stackdriver:
     def __init__(self, server: str = SERVER, *, http: Http | None = None) -> None:
         self._server = server
         self._http = http or Http()
-        self._tokens = google.Tokens()
+        self._tokens = google.Tokens(self._http)
 
     async def measure(self, query: RenderedQuery) -> Measurement:
         server = (query.server or self._server).rstrip("/")

@@ -15,7 +15,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from interpreter.addresses import Addresses
+from interpreter.http_client import Clients
 from interpreter.providers import amazon, google
+from interpreter.providers.http import Http
 from interpreter.providers.prometheus import Prometheus
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble, guarded
 from tests.interpreter.providers.wire import Asked, Said, Wire, wired
@@ -166,6 +169,14 @@ async def test_only_the_key_of_a_service_account_is_taken(server: Wire, key: str
     assert not server.asked
 
 
+async def test_a_key_gets_its_token_nowhere_that_is_refused(server: Wire) -> None:
+    prometheus = Prometheus(http=Http(Clients(Addresses())))
+    with pytest.raises(ProviderError, match=r"is not asked: .* nothing in 127\.0\.0\.0/8 is connected to"):
+        await ask(server, prometheus, serviceAccountKey=service_account(f"{server.url}/token"))
+    await prometheus.close()
+    assert not server.asked
+
+
 async def test_a_refused_key_is_named_without_it(server: Wire) -> None:
     server.by_path = {"/token": Said({"error": "invalid_grant", "error_description": "no"}, 400)}
     with pytest.raises(ProviderError, match="gives no token") as caught:
@@ -174,7 +185,7 @@ async def test_a_refused_key_is_named_without_it(server: Wire) -> None:
 
 
 async def test_google_tokens_around_us_are_for_googles_addresses() -> None:
-    tokens = google.Tokens()
+    tokens = google.Tokens(Http())
     for other in ("http://monitoring.googleapis.com", "https://monitoring.googleapis.com.evil.test", "https://p.test"):
         with pytest.raises(ProviderError, match="not Google's"):
             await tokens.headers({}, other)
