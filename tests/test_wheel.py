@@ -90,6 +90,8 @@ def test_what_is_not_code_is_in_it(installed: Installed) -> None:
         "dsl/pages/RW203.md",
         "crds/program.schema.json",
         "crds/rollouts.yaml",
+        "rollway/dashboard/templates/frame.html",
+        "rollway/dashboard/static/page.css",
     ):
         assert (site / path).is_file(), path
 
