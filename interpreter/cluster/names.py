@@ -36,7 +36,7 @@ POLICY = f"{GROUP}/policy"
 
 VERBS = ("approve", "abort", "promote", "retry", "pause", "resume")
 """Each is an annotation `rollway.dev/VERB` on a Rollout or Canary. Its value is the revision that it speaks of, or JSON
-with `revision` and, as far as known, `step`, `by`, `reason` and `at`."""
+with `revision` and, as far as known, `step`, `by`, `reason`, `at`, `via` (which way it came) and `id`."""
 
 
 def verb_annotation(verb: str) -> str:
