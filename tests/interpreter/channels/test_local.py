@@ -51,7 +51,12 @@ async def test_a_webhook_channel_gets_the_event_and_its_time(town: Town, soon: D
 
 async def test_a_webhook_channel_has_settings_of_its_own(town: Town, soon: Delivery) -> None:
     town.trouble = [says(500)]
-    settings: dict[str, Any] = {"retries": 1, "timeout": "1m30s", "headers": {"X-Team": "shop"}, "body": {"team": "shop"}}
+    settings: dict[str, Any] = {
+        "retries": 1,
+        "timeout": "1m30s",
+        "headers": {"X-Team": "shop"},
+        "body": {"team": "shop"},
+    }
     assert (await send(soon, program("webhook", f"{town.url}/own", **settings), action("hello"), 1234)).ok
     assert town.taken("/own")[0]["metadata"]["team"] == "shop"
     assert town.calls[-1].headers["x-team"] == "shop"
