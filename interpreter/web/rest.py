@@ -75,6 +75,12 @@ async def _description(request: web.Request) -> web.Response:
 
 
 async def _nothing(request: web.Request) -> web.Response:
+    allowed: set[str] = set()
+    for resource in request.app.router.resources():
+        if resource.canonical.startswith(PREFIX):
+            allowed |= (await resource.resolve(request))[1]
+    if allowed:
+        raise web.HTTPMethodNotAllowed(request.method, allowed, text=f"say it with {', '.join(sorted(allowed))}")
     raise web.HTTPNotFound(text=f"there is nothing at {request.path[:200]}; {PREFIX}/openapi.json says what there is")
 
 

@@ -274,3 +274,32 @@ def test_where_the_controller_calls_nothing_is_its_own_argument(capsys: pytest.C
 def test_what_is_no_network_is_not_installed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["install", "--refuse-addresses", "10.0.0.1/8"]) == ExitCode.USAGE
     assert "`10.0.0.1/8` has bits behind its prefix: write 10.0.0.0/8" in capsys.readouterr().err
+
+
+def test_what_is_served_to_people_is_asked_for_and_has_the_rights_that_it_needs_and_no_more(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def installed(*line: str) -> tuple[list[str], set[str], list[str]]:
+        """The arguments of the controller, the names of its roles, and the kinds of objects."""
+        assert main(["install", "--image", "x", *line]) == ExitCode.FINE
+        documents = list(yaml.safe_load_all(capsys.readouterr().out))
+        (controller,) = (one for one in documents if one["kind"] == "Deployment")
+        roles = {one["metadata"]["name"] for one in documents if one["kind"] in ("Role", "ClusterRole")}
+        (container,) = controller["spec"]["template"]["spec"]["containers"]
+        return container["args"], roles, [one["kind"] for one in documents]
+
+    args, roles, kinds = installed()
+    assert not {"--web", "--dashboard"} & set(args)
+    assert "Service" not in kinds
+    assert roles == {"rollway-controller", "rollway-controller-leases"}
+
+    url = "https://rollway.example.com"
+    args, roles, kinds = installed("--web", "--dashboard", "--external-url", url)
+    assert args[-5:] == ["--web", "0.0.0.0:8081", "--dashboard", "--external-url", url]
+    assert kinds[-1] == "Service"
+    assert {"rollway-controller-web", "rollway-controller-links"} <= roles
+
+    _, roles, _ = installed("--web", "--read-only", "--external-url", url)
+    assert "rollway-controller-links" not in roles
+    assert main(["install", "--dashboard"]) == ExitCode.USAGE
+    assert "say that as well" in capsys.readouterr().err

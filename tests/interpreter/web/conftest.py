@@ -112,7 +112,7 @@ def program_for(who: str, name: str, namespace: str) -> Any:
 
 @pytest.fixture
 async def web(control_plane: ControlPlane, namespace: str) -> AsyncIterator[Web]:
-    control_plane.install_crds("rollway", "flagger")
+    control_plane.install_crds("rollway")
     async with await connect(str(control_plane.kubeconfig)) as api:
         made = Web(control_plane, namespace, api)
         try:

@@ -123,6 +123,7 @@ async def test_the_api_server_has_the_last_word(web: Web) -> None:
 
 
 async def test_a_canary_of_flaggers_is_decided_about_alike(web: Web) -> None:
+    web.plane.install_crds("flagger")
     canary = writing.write(web.plane.api, objects.canary("cart", web.namespace, "Progressing"))
     await decide(web.api, web.ref(canary), Decision("pause", "68d5b9c6f8", by="anna"))
     assert json.loads(web.asked(canary)["rollway.dev/pause"])["by"] == "anna"

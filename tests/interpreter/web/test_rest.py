@@ -159,6 +159,9 @@ async def test_what_there_is_not_is_told_only_to_who_may_know(web: Web) -> None:
     assert (await ben.get(gone)).status_code == 403
     assert (await anna.get(f"/api/v1/rollouts/secret/{web.namespace}/gone")).status_code == 404
     assert (await anna.get("/api/v1/nothing")).status_code == 404
+    wrong = await anna.put(f"{gone}/approve", json=ASKED)
+    assert (wrong.status_code, wrong.headers["Allow"]) == (405, "POST")
+    assert (await anna.delete(gone)).headers["Allow"] == "GET,HEAD"
 
 
 async def test_a_rollout_and_its_runs_are_the_data_of_the_commands(
