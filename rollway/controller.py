@@ -59,7 +59,7 @@ def command(
         str,
         Option(
             "--event-webhook",
-            "Where the events go of Flagger Canaries that have no hook for them; else $EVENT_WEBHOOK_URL.",
+            "Where the events go of Flagger Canaries that have no hook for them; Flagger's variable for it does too.",
             "URL",
         ),
     ] = "",
