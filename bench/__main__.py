@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from bench import fleet, keystroke, lint_cold, lint_many, machine, statistical
+from bench import dashboard, fleet, keystroke, lint_cold, lint_many, machine, statistical
 from bench.child import ROOT
 from bench.figure import Figure, show
 
@@ -22,7 +22,7 @@ def proxy() -> Iterator[Figure]:
 
 
 def every() -> Iterator[Figure]:
-    for module in (lint_cold, lint_many, keystroke, machine, statistical, fleet):
+    for module in (lint_cold, lint_many, keystroke, machine, statistical, fleet, dashboard):
         yield from module.figures()
     yield from proxy()
 

@@ -22,7 +22,7 @@ from interpreter.cluster.informer import Informer
 from interpreter.cluster.names import GROUP, OWNER_KIND
 from interpreter.objects import Manifest, Ref
 from rollway.cluster.finding import CANARIES, ROLLOUTS, RUNS
-from rollway.cluster.reading import items, mapping, text
+from rollway.cluster.reading import items, mapping, text, whole
 from rollway.cluster.shown import RunShown, Shown, run_shown, shown
 
 SETTLE_S = 20.0
@@ -61,6 +61,8 @@ class Watch:
         self.number = 0
         """That of the latest change."""
         self._changed: dict[Key, int] = {}
+        self._shown: dict[Key, Shown] = {}
+        self._runs: dict[str, dict[int, Manifest]] = {}
         self._informers: dict[str, Informer] = {}
         self._uses = 0
         self._last_used = time.monotonic()
@@ -103,19 +105,19 @@ class Watch:
 
     def rollouts(self) -> list[Shown]:
         """All of them, in no order."""
-        latest: dict[str, RunShown] = {}
-        if (runs := self._informers.get(RUNS[1])) is not None:
-            for manifest in runs.select():
-                run = run_shown(manifest)
-                before = latest.get(run.owner_uid)
-                if run.owner_uid and (before is None or run.number > before.number):
-                    latest[run.owner_uid] = run
-        return [
-            shown(manifest, [latest[uid]] if (uid := manifest["metadata"].get("uid", "")) in latest else [])
-            for kind in (ROLLOUTS[1], CANARIES[1])
-            if kind in self._informers
-            for manifest in self._informers[kind].select()
-        ]
+        found = []
+        for kind in (ROLLOUTS[1], CANARIES[1]):
+            for manifest in self._informers[kind].select() if kind in self._informers else ():
+                key = Key(kind, manifest["metadata"].get("namespace", ""), manifest["metadata"]["name"])
+                if key not in self._shown:
+                    self._shown[key] = shown(manifest, self._latest(manifest["metadata"].get("uid", "")))
+                found.append(self._shown[key])
+        return found
+
+    def _latest(self, uid: str) -> list[RunShown]:
+        """The latest run of a rollout, if it has one."""
+        runs = self._runs.get(uid)
+        return [run_shown(runs[max(runs)])] if runs else []
 
     def changed(self, key: Key | None) -> int:
         """The number of the latest change of one rollout, or (None) of any."""
@@ -157,17 +159,30 @@ class Watch:
 
     async def _end(self) -> None:
         informers, self._informers = list(self._informers.values()), {}
-        self._changed.clear()
+        for known in (self._changed, self._shown, self._runs):
+            known.clear()
         await asyncio.gather(*(one.aclose() for one in informers))
 
     def _note(self, ref: Ref, old: Manifest | None, new: Manifest | None) -> None:
         key = _key(ref, new or old or {})
+        if ref.kind == RUNS[1]:
+            self._note_run(old, new)
+        self._shown.pop(key, None)
         self.number += 1
         self._changed[key] = self.number
         if new is None and ref.kind != RUNS[1] and len(self._changed) > _MOST_GONE + self._many():
             self._changed = {one: number for one, number in self._changed.items() if self._there(one)}
         news, self._news = self._news, asyncio.Event()
         news.set()
+
+    def _note_run(self, old: Manifest | None, new: Manifest | None) -> None:
+        """A run that has no owner of whom it says so could be anybody's, and is nobody's."""
+        if old is not None and (uid := _owner(old)) in self._runs:
+            self._runs[uid].pop(_number(old), None)
+            if not self._runs[uid]:
+                del self._runs[uid]
+        if new is not None and (uid := _owner(new)):
+            self._runs.setdefault(uid, {})[_number(new)] = new
 
     def _many(self) -> int:
         return sum(len(one) for kind, one in self._informers.items() if kind != RUNS[1])
@@ -178,6 +193,14 @@ class Watch:
 
 
 _MOST_GONE = 1000
+
+
+def _owner(run: Manifest) -> str:
+    return text(mapping(mapping(run.get("spec")).get("owner")).get("uid"))
+
+
+def _number(run: Manifest) -> int:
+    return whole(mapping(run.get("spec")).get("number"))
 
 
 def _key(ref: Ref, manifest: Manifest) -> Key:
