@@ -21,7 +21,7 @@ class Client:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.http = httpx.AsyncClient(base_url=url, trust_env=False, timeout=60)
+        self.http = httpx.AsyncClient(base_url=url, trust_env=False, timeout=60, verify=False)
 
     async def post(
         self, path: str = "/", name: str = "podinfo", namespace: str = "test", checksum: str = "1",

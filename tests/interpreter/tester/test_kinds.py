@@ -151,7 +151,8 @@ def test_heys_report_is_read_with_the_requests_that_were_never_answered() -> Non
 
 
 def test_output_before_the_report_does_not_count() -> None:
-    read = summary("[200]	99 responses\n" + HEY_REPORT, lambda status: True, errors_have_status=True)
+    before = "Summary:\n  Total:	9.0 secs\n  [200]	99 responses\n"
+    read = summary(before + HEY_REPORT, lambda status: True, errors_have_status=True)
     assert read is not None
     assert read.requests == 20
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import re2
 
-from interpreter.tester import gates
+from interpreter.tester import gates, processes
 from interpreter.tester.allowed import Allowed
 from interpreter.tester.guard import ALL, GATES, Shared
 from interpreter.tester.store import Folder, StoreError
@@ -198,7 +198,10 @@ async def test_a_token_file_that_is_gone_lets_nobody_in(tester: Starts, tmp_path
 # --- limits --------------------------------------------------------------------------------------------------------
 
 
-async def test_a_task_that_takes_too_long_is_ended_with_all_it_started(tester: Starts, tmp_path: Path) -> None:
+async def test_a_task_that_takes_too_long_is_ended_with_all_it_started(
+    tester: Starts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "GRACE_S", 0.3)
     client = await tester(allowed=SHELL, limits=Limits(seconds=0.5))
     cmd = f"sleep 300 & echo $! > {tmp_path}/child; trap '' TERM HUP; echo here; wait; sleep 300"
     answer = await client.post(type="bash", cmd=cmd)
