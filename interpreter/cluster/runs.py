@@ -17,6 +17,8 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import structlog
+
 from dsl import ir_json
 from dsl.ir import Program
 from interpreter import series, state_json
@@ -32,6 +34,8 @@ from interpreter.frozen import changed
 from interpreter.objects import Manifest, Ref, controller_reference, ref_of
 from interpreter.state import CheckSeries, Outcome, State
 from interpreter.workloads.kind import Snapshot
+
+log = structlog.get_logger(__name__)
 
 KIND = "RolloutRun"
 _CHECKS = "checks"
@@ -102,7 +106,8 @@ class Runs:
         number = state.run.number if state.run is not None else 0
         ref = self._ref(number)
         run = self._caches.get(ref)
-        if run is None or not _fits(run, self.owner, state):
+        is_new = run is None or not _fits(run, self.owner, state)
+        if run is None or is_new:
             run = await self._made(ref, number, state, program, snapshot, run)
         if not _series(state).rows:
             run = await self._whole(run)
@@ -111,6 +116,8 @@ class Runs:
         status = {**kept, **run_status(program, state, previous=before)}
         written = {**run, "status": {**status, "state": state_json.encode(with_series(state, CheckSeries()))}}
         self._caches.put(await self._api.replace(written, subresource="status"))
+        if is_new:
+            await self.prune()
 
     async def snapshot(self, revision: str) -> Snapshot | None:
         """What a revision was made of, from the run that rolled it out."""
@@ -130,7 +137,11 @@ class Runs:
         for run in every[: -self._kept]:
             if run in origin:
                 continue
-            await self._api.delete(ref_of(run))
+            try:
+                await self._api.delete(ref_of(run), uid=run["metadata"]["uid"])
+            except ApiError as error:
+                log.warning("an old run cannot be removed; it is tried again with the next one", why=str(error))
+                return
             self._caches.remove(ref_of(run))
 
     def name(self, state: State) -> str:

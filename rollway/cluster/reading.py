@@ -39,13 +39,22 @@ def whole(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
+_LAST = 253_402_300_799_000
+"""The end of the year 9999: what is later cannot be written as a time."""
+
+
 def instant(value: object) -> Instant | None:
-    """A time of Kubernetes' (RFC 3339), or milliseconds since the epoch."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return int(value)
-    if not isinstance(value, str):
-        return None
+    """A time of Kubernetes' (RFC 3339), or milliseconds since the epoch, from 1970 to 9999."""
     try:
-        return int(datetime.fromisoformat(value).timestamp() * 1000)
-    except ValueError:
+        match value:
+            case bool():
+                return None
+            case int() | float():
+                found = int(value)
+            case str():
+                found = int(datetime.fromisoformat(value).timestamp() * 1000)
+            case _:
+                return None
+    except (ValueError, OverflowError):
         return None
+    return found if 0 <= found <= _LAST else None
