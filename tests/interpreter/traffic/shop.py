@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +20,7 @@ from time import monotonic, sleep
 
 import httpx
 
-from interpreter.objects import Manifest
+from interpreter.objects import Change, Manifest, Objects
 from interpreter.state import Routing
 from interpreter.traffic.provider import Site, TrafficProvider
 from tests.controlplane.api import ApiError
@@ -81,13 +81,25 @@ class Shop(ABC):
     def route(self, routing: Routing, place: Site | None = None) -> None:
         """Render, and wait until the data plane goes by it."""
         where = place or self.place
-        existing = self.cluster.objects(self.provider.refs(where))
-        self.cluster.do(self.provider.render(where, routing, existing))
+        self._change(where, lambda existing: self.provider.render(where, routing, existing))
+
+    def release(self, place: Site | None = None) -> None:
+        where = place or self.place
+        self._change(where, lambda existing: self.provider.release(where, existing))
+
+    def _change(self, place: Site, changes: Callable[[Objects], Iterable[Change]]) -> None:
+        until(lambda: self._changed(changes(self.cluster.objects(self.provider.refs(place)))))
         self.until_seen()
 
-    def release(self) -> None:
-        self.cluster.do(self.provider.release(self.place, self.cluster.objects(self.provider.refs(self.place))))
-        self.until_seen()
+    def _changed(self, changes: Iterable[Change]) -> bool:
+        """False if the data plane has written the status of an object in the meantime."""
+        try:
+            self.cluster.do(changes)
+        except ApiError as error:
+            if error.status != 409:
+                raise
+            return False
+        return True
 
     def until_seen(self) -> None:
         """Until the data plane goes by all that there is."""

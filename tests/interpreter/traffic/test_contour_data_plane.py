@@ -22,9 +22,11 @@ from tests.controlplane.cluster import ControlPlane
 from tests.interpreter.traffic import behaviour
 from tests.interpreter.traffic.rigs import manifest, site
 from tests.interpreter.traffic.shop import (
+    CANARY,
     ELSEWHERE,
     HOST,
     PORT,
+    PRIMARY,
     READS_SERVICES,
     SESSION,
     TIME,
@@ -34,7 +36,7 @@ from tests.interpreter.traffic.shop import (
     servers,
     until,
 )
-from tests.interpreter.traffic.situations import weight
+from tests.interpreter.traffic.situations import HEADER, weight
 
 pytestmark = pytest.mark.data_plane("contour")
 
@@ -134,3 +136,21 @@ def test_a_baseline(shop: ContourShop) -> None:
 
 def test_no_request_is_lost_while_weights_change(shop: ContourShop) -> None:
     behaviour.no_request_is_lost(shop, weight(10), weight(50), weight(100), Routing(50.0, sticky=behaviour.BOTH_ARMS))
+
+
+def test_a_proxy_that_the_user_keeps(shop: ContourShop) -> None:
+    """Its route is split where it leads to the Service, what else it has stays, and all is put back."""
+    kept, host = site(shop.place.namespace, "contour", {"route": "kept"}, session=SESSION), "kept.example.com"
+    marked = {"set": [{"name": "X-Kept", "value": "1"}]}
+    routes = [
+        {"conditions": [{"prefix": where}], "services": [{"name": name, "port": PORT}], "responseHeadersPolicy": marked}
+        for where, name in (("/", "podinfo"), ("/other", ELSEWHERE))
+    ]
+    shop.cluster.make(_proxy(shop.place.namespace, "kept", virtualhost={"fqdn": host}, routes=routes))
+    shop.route(Routing(50.0, matches=((HEADER,),)), kept)
+    assert shop.answers(60, Host=host).keys() == {PRIMARY, CANARY}
+    assert shop.answers(10, Host=host, X_Canary="insider") == {CANARY: 10}
+    assert shop.get("/", Host=host, X_Canary="insider").headers["X-Kept"] == "1"
+    assert shop.answers(5, "/other", Host=host, X_Canary="insider") == {ELSEWHERE: 5}
+    shop.release(kept)
+    assert shop.answers(10, Host=host, X_Canary="insider") == {"podinfo": 10}

@@ -38,7 +38,7 @@ from tests.interpreter.traffic.shop import (
     servers,
     until,
 )
-from tests.interpreter.traffic.situations import weight
+from tests.interpreter.traffic.situations import HEADER, weight
 from tests.traefik import server as traefik
 
 pytestmark = pytest.mark.data_plane("gateway_api")
@@ -181,3 +181,20 @@ def test_a_baseline(shop: GatewayShop) -> None:
 
 def test_no_request_is_lost_while_weights_change(shop: GatewayShop) -> None:
     behaviour.no_request_is_lost(shop, weight(10), weight(50), weight(100), Routing(50.0, sticky=behaviour.BOTH_ARMS))
+
+
+def test_a_route_that_the_user_keeps(shop: GatewayShop) -> None:
+    """Its rule is split where it leads to the Service, what else it has stays, and all is put back."""
+    kept, host = site(shop.place.namespace, "gateway_api", {"route": "kept"}, session=SESSION), "kept.example.com"
+    users = route(shop.place.namespace, "kept", host, "/", "podinfo")
+    marked = {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"set": [{"name": "X-Kept", "value": "1"}]}}
+    users["spec"]["rules"][0]["filters"] = [marked]
+    users["spec"]["rules"] += route("", "", host, "/other", ELSEWHERE)["spec"]["rules"]
+    shop.cluster.make(users)
+    shop.route(Routing(50.0, matches=((HEADER,),)), kept)
+    assert shop.answers(60, Host=host).keys() == {PRIMARY, CANARY}
+    assert shop.answers(10, Host=host, X_Canary="insider") == {CANARY: 10}
+    assert shop.get("/", Host=host, X_Canary="insider").headers["X-Kept"] == "1"
+    assert shop.answers(5, "/other", Host=host, X_Canary="insider") == {ELSEWHERE: 5}
+    shop.release(kept)
+    assert shop.answers(10, Host=host, X_Canary="insider") == {"podinfo": 10}
