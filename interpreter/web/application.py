@@ -107,6 +107,7 @@ async def _head(request: web.Request, response: web.StreamResponse) -> None:
     """What a browser may do with an answer, a streamed one included; a handler may say more, never less."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    response.headers["Server"] = "rollway"
     if _over_tls(request):
         response.headers.setdefault("Strict-Transport-Security", _HSTS)
 

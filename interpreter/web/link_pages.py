@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from aiohttp import web
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from interpreter.cluster.errors import ApiError
 from interpreter.cluster.owner import API_VERSIONS
@@ -26,6 +23,7 @@ from interpreter.web.keys import LinkKeys
 from interpreter.web.links import Link, LinkProblem, verify
 from interpreter.web.people import Person, Unavailable
 from interpreter.web.problems import Problem, told
+from interpreter.web.rendering import STYLE, page, style
 from interpreter.web.site import SITE, Site, address_of, person_of
 from interpreter.web.standing import Standing
 from interpreter.web.steering import is_named
@@ -42,14 +40,14 @@ _WILL = {
 
 def add_links(app: web.Application) -> None:
     """Add the routes."""
-    app.router.add_get("/l/style.css", _style)
+    app.router.add_get(STYLE, _style)
     app.router.add_get("/l/{token}", _show)
     app.router.add_post("/l/{token}", _act)
 
 
 async def _style(_: web.Request) -> web.Response:
     headers = {"Cache-Control": "public, max-age=3600"}
-    return web.Response(text=_text("style.css"), content_type="text/css", headers=headers)
+    return web.Response(text=style(), content_type="text/css", headers=headers)
 
 
 async def _show(request: web.Request) -> web.Response:
@@ -60,7 +58,7 @@ async def _show(request: web.Request) -> web.Response:
         await _allowed(request.app[SITE], link, person_of(request), one)
     except (Refused, ApiError, Unavailable) as error:
         return _told(told(error))
-    return _page("confirm.html", 200, **_said(request, link, one))
+    return page("confirm.html", 200, **_said(request, link, one))
 
 
 async def _act(request: web.Request) -> web.Response:
@@ -76,7 +74,7 @@ async def _act(request: web.Request) -> web.Response:
         done = await decide(site.api, _owner(link), decision, uid=link.uid, allow=allow)
     except (Refused, ApiError, Unavailable) as error:
         return _told(told(error))
-    return _page("done.html", 200, link=link, one=done.standing, repeated=done.repeated, later=done.later)
+    return page("done.html", 200, link=link, one=done.standing, repeated=done.repeated, later=done.later)
 
 
 async def _verified(request: web.Request) -> Link:
@@ -151,27 +149,6 @@ def _said(request: web.Request, link: Link, one: Standing) -> dict[str, Any]:
 
 def _told(what: Problem) -> web.Response:
     headers = {"Retry-After": str(what.retry_after)} if what.retry_after else {}
-    response = _page("sorry.html", what.status, what=what)
+    response = page("sorry.html", what.status, heading="Nothing was done", what=what)
     response.headers.update(headers)
     return response
-
-
-def _page(name: str, status: int, **said: Any) -> web.Response:
-    text = _templates().get_template(name).render(**said)
-    return web.Response(status=status, text=text, content_type="text/html")
-
-
-@cache
-def _templates() -> Environment:
-    return Environment(
-        loader=PackageLoader("interpreter.web", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-@cache
-def _text(name: str) -> str:
-    return (files("interpreter.web") / "templates" / name).read_text(encoding="utf-8")

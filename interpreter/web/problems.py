@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from http import HTTPStatus
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from aiohttp import web
 from interpreter.cluster.errors import ApiError
 from interpreter.web.fitting import Refused
 from interpreter.web.people import Unavailable
+from interpreter.web.rendering import page
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -52,7 +52,9 @@ def page_or_problem(request: web.Request, what: Problem) -> web.Response:
     if what.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="rollway"'
     if "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/api/"):
-        return web.Response(status=what.status, text=_page(what), content_type="text/html", headers=headers)
+        response = page("sorry.html", what.status, heading=_phrase(what.status), what=what)
+        response.headers.update(headers)
+        return response
     body = {"type": "about:blank", "title": what.title, "status": what.status}
     if what.detail:
         body["detail"] = what.detail
@@ -61,10 +63,5 @@ def page_or_problem(request: web.Request, what: Problem) -> web.Response:
     )
 
 
-def _page(what: Problem) -> str:
-    phrase = HTTPStatus(what.status).phrase if what.status in list(HTTPStatus) else str(what.status)
-    title, detail = html.escape(what.title), html.escape(what.detail)
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(phrase)}</title></head>'
-        f"<body><main><h1>{title}</h1><p>{detail}</p></main></body></html>\n"
-    )
+def _phrase(status: int) -> str:
+    return HTTPStatus(status).phrase if status in list(HTTPStatus) else str(status)

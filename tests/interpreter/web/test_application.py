@@ -189,6 +189,7 @@ async def test_every_answer_tells_a_browser_what_it_may_do(client: httpx.AsyncCl
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Referrer-Policy"] == "same-origin"
         assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Server"] == "rollway"
 
 
 async def test_a_request_has_an_end_and_a_stream_has_none(
@@ -205,6 +206,7 @@ async def test_a_bug_is_told_without_what_it_was_about(client: httpx.AsyncClient
     answer = await client.get("/broken", headers={"Accept": "text/html"})
     assert answer.status_code == 500
     assert answer.headers["Content-Type"].startswith("text/html")
+    assert "Something went wrong here." in answer.text
     assert "hunter2" not in answer.text
 
 

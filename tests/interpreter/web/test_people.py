@@ -7,6 +7,7 @@ import pytest
 from interpreter.cluster.connection import connect
 from interpreter.cluster.names import API_VERSION
 from interpreter.objects import Ref
+from interpreter.web import people
 from interpreter.web.people import VIEW, ClusterAuthority, Kept, LocalAuthority, Person, Unavailable
 from tests.controlplane.cluster import ControlPlane
 from tests.interpreter.web.conftest import Web
@@ -118,3 +119,25 @@ def test_answers_are_kept_for_their_time_and_no_more_than_so_many() -> None:
     assert kept.get("b") is None
     clock.now += 10
     assert kept.get("a") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "audience", "known"),
+    [
+        ({"authenticated": True, "user": {"username": "anna"}}, "", True),
+        ({"authenticated": True, "user": {"username": "anna"}, "audiences": ["rollway"]}, "rollway", True),
+        # An API server that knows no audiences says who it is, and not for whom the token was made.
+        ({"authenticated": True, "user": {"username": "anna"}}, "rollway", False),
+        ({"authenticated": True, "user": {"username": "anna"}, "audiences": ["vault"]}, "rollway", False),
+        ({"authenticated": False, "user": {"username": "anna"}}, "", False),
+        ({"authenticated": "yes", "user": {"username": "anna"}}, "", False),
+        ({"authenticated": True, "user": {}}, "", False),
+        ({"authenticated": True}, "", False),
+        ({}, "", False),
+    ],
+)
+def test_only_a_review_that_says_all_of_it_names_somebody(
+    status: dict[str, object], audience: str, known: bool
+) -> None:
+    """What a TokenReview may say, by its documentation; the API server of the tests does not say all of it."""
+    assert (people._person({"status": status}, audience) is not None) is known
