@@ -47,9 +47,6 @@ def command(
 
     if not 0 <= port <= _MOST_PORT:
         raise Stop(f"`--port` is 0 to {_MOST_PORT}, not {port}")
-    from interpreter.cluster.logging import set_up
-
-    set_up("console", "error")
 
     async def work(api: "Api", _: str) -> int:
         return await _serve(api, port, namespace, read_only=read_only, open_it=open_it)
@@ -58,6 +55,7 @@ def command(
 
 
 async def _serve(api: "Api", port: int, namespace: str | None, *, read_only: bool, open_it: bool) -> int:
+    from interpreter.cluster.logging import set_up
     from interpreter.web.application import application
     from interpreter.web.people import LocalAuthority
     from interpreter.web.server import WebServer
@@ -66,6 +64,7 @@ async def _serve(api: "Api", port: int, namespace: str | None, *, read_only: boo
     from rollway.cluster.whoami import who
     from rollway.dashboard.pages import add_pages
 
+    set_up("console", "error")
     await known(api)  # a cluster that cannot be reached, or has no rollouts, is better said here than on a page
     token = secrets.token_urlsafe(32)
     authority, views = LocalAuthority(token, await who(api)), ClusterViews(namespace)

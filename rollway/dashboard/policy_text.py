@@ -23,11 +23,17 @@ class Mark(StrEnum):
 
 
 class TextLine(NamedTuple):
-    """One line, counted from 1."""
+    """One line, counted from 1. `now` is the part that is the present step, as columns from 0; empty if none is."""
 
     number: int
     text: str
     mark: Mark = Mark.PLAIN
+    now: slice = slice(0, 0)
+
+    @property
+    def pieces(self) -> tuple[str, str, str]:
+        """What stands before the present step, the step, and what stands behind it."""
+        return self.text[: self.now.start], self.text[self.now], self.text[self.now.stop :]
 
 
 class PolicyText(NamedTuple):
@@ -55,7 +61,11 @@ def marked(title: str, text: str, program: Program | None, done: Collection[int]
     if not all(says(lines, span) for span in own):
         return PolicyText(title, plain, CHANGED)
     marks = _marks(program.spans, title, done, here)
-    return PolicyText(title, tuple(line._replace(mark=marks.get(line.number, Mark.PLAIN)) for line in plain))
+    at = program.spans[here] if here is not None and 0 <= here < len(program.spans) else None
+    return PolicyText(
+        title,
+        tuple(line._replace(mark=marks.get(line.number, Mark.PLAIN), now=_part(line, at, marks)) for line in plain),
+    )
 
 
 def says(lines: list[str], span: Span) -> bool:
@@ -76,3 +86,11 @@ def _marks(spans: tuple[Span, ...], title: str, done: Collection[int], here: int
             if span.file == title:
                 marks |= dict.fromkeys(range(span.line, span.end_line + 1), mark)
     return marks
+
+
+def _part(line: TextLine, at: Span | None, marks: Mapping[int, Mark]) -> slice:
+    """The columns of a line that are the present step."""
+    if at is None or marks.get(line.number) is not Mark.NOW:
+        return slice(0, 0)
+    begin = at.column - 1 if line.number == at.line else len(line.text) - len(line.text.lstrip())
+    return slice(begin, at.end_column - 1 if line.number == at.end_line else len(line.text))

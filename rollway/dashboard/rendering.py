@@ -92,7 +92,9 @@ def _until(at: Instant, now: Instant) -> str:
 
 
 def _took(run: RunShown, now: Instant) -> str:
-    return table.NOTHING if run.started is None else table.length((run.ended or now) - run.started)
+    if run.started is None or not run.number:  # nobody says when the first primary was there
+        return table.NOTHING
+    return table.length((run.ended or now) - run.started)
 
 
 def _svg(chart: Chart) -> Markup:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dsl.compiler import compile_source
+from dsl.source import Source
 from rollway.dashboard.policy_text import CHANGED, ELSEWHERE, PolicyText, marked, says
 from tests.rollway.cluster import objects
 
@@ -40,6 +42,16 @@ def test_a_change_elsewhere_in_the_text_does_not_matter_as_long_as_the_lines_sta
 
 def test_steps_of_a_library_have_no_line_here() -> None:
     assert marked("another.rollout", TEXT, PROGRAM, frozenset(), 6).note == ELSEWHERE
+
+
+def test_of_a_line_with_many_steps_only_the_present_one_is_marked() -> None:
+    line = "rollout web in shop { target deployment/web; service { port 80 }; traffic kubernetes; steps { pause 1m; pause 2m; promote } }"
+    made = compile_source(Source("web.rollout", f"{line}\n"), lint=False)
+    assert not made.has_errors, made.diagnostics
+    shown = marked("web.rollout", f"{line}\n", made.rollouts[0].program, frozenset({0}), 1)
+    before, now, behind = shown.lines[0].pieces
+    assert now == "pause 2m"
+    assert before + now + behind == line
 
 
 def test_a_text_that_is_shorter_than_the_program_remembers() -> None:
