@@ -20,9 +20,17 @@ def items(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+_CONTROL = {
+    **dict.fromkeys((*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd"),
+    ord("\n"): "\n",
+    ord("\t"): "\t",
+}
+"""What would speak to a terminal, or turn the direction of what stands beside it."""
+
+
 def text(value: object) -> str:
-    """A text, empty for anything else."""
-    return value if isinstance(value, str) else ""
+    """A text, empty for anything else. Anybody may have written it: what is not to be seen is made to be."""
+    return value.translate(_CONTROL) if isinstance(value, str) else ""
 
 
 def number(value: object) -> float:

@@ -297,12 +297,12 @@ def _result(data: Mapping[str, Any]) -> CheckResult | None:
 
 def _values(value: object) -> Iterable[tuple[str, str]]:
     if isinstance(value, Mapping):
-        yield from ((str(name), str(one)) for name, one in value.items())
+        yield from ((text(str(name)), text(str(one))) for name, one in value.items())
     for one in items(value):
         if isinstance(one, Mapping):
-            yield text(one.get("name")), str(one.get("value", ""))
+            yield text(one.get("name")), text(str(one.get("value", "")))
         elif isinstance(one, (list, tuple)) and len(one) == 2:
-            yield str(one[0]), str(one[1])
+            yield text(str(one[0])), text(str(one[1]))
 
 
 def _verdict(value: object) -> Verdict | None:
