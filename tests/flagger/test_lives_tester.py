@@ -126,14 +126,17 @@ async def test_a_sample_is_tested_loaded_and_promoted_when_its_gate_is_opened(at
     town = await begin(at_work)
     await at_work.push()
     await at_work.phase("WaitingPromotion")
-    (kept,) = {said for path, status, said in town.answers if path == "/gate/check" and status == 403}
-    assert kept == "Forbidden: gate closed: nobody has opened it yet"
+    await at_work.life.so(lambda: refused(town), "the gate is asked, and shut")
     await at_work.life.so(lambda: loaded(town), "hey has sent requests")
     await move(town, "/gate/open")
     await at_work.waited_for()
     assert await at_work.life.image("podinfo-primary") == "podinfo:2"
     assert town.asked["POST /token"] == 1
     assert [status for path, status, said in town.answers if path == "/" and "has begun" in said] == [202]
+
+
+async def refused(town: RealTown) -> bool:
+    return ("/gate/check", 403, "Forbidden: gate closed: nobody has opened it yet") in town.answers
 
 
 async def loaded(town: RealTown) -> bool:
