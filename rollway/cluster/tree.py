@@ -19,11 +19,12 @@ from typing import NamedTuple, TypeVar
 
 from dsl.ir import WorkloadRef
 from interpreter.cluster.api import Api, ApiError
+from interpreter.cluster.names import GROUP
 from interpreter.objects import Manifest, Ref
 from interpreter.state import Instant, Role
 from interpreter.workloads.kind import REVISION, SELECTOR_LABELS, WorkloadError
 from interpreter.workloads.metadata import BASELINE, PRIMARY, is_ours
-from interpreter.workloads.registry import KNATIVE, ref_of_workload
+from interpreter.workloads.registry import ref_of_workload
 from interpreter.workloads.selectors import selects
 from rollway.cluster.finding import Found
 from rollway.cluster.pods import Pod, pod_of
@@ -33,6 +34,8 @@ T = TypeVar("T")
 
 PODS = ("v1", "Pod")
 SETS = ("apps/v1", "ReplicaSet")
+KNATIVE = "serving.knative.dev"
+_KNATIVES_PRIMARY = (f"{GROUP}/primary-revision", "flagger.app/primary-revision")
 _KNATIVE_SERVICE = f"{KNATIVE}/service"
 _REVISIONS = ("pod-template-hash", "controller-revision-hash", f"{KNATIVE}/revision")
 """Labels of a pod that tell its template from others."""
@@ -40,7 +43,8 @@ _REVISIONS = ("pod-template-hash", "controller-revision-hash", f"{KNATIVE}/revis
 
 class PodSet(NamedTuple):
     """Pods of one template. `kind` is `ReplicaSet`, or `Revision` where nothing but a label holds them together;
-    `wanted` is None where nothing says how many there should be. `newest`: of the workload's latest template."""
+    `wanted` is None where nothing says how many there should be. `newest`: of the workload's latest template. `is_primary`: of
+    the one that serves, where one workload has both (Knative)."""
 
     kind: str
     name: str
@@ -49,6 +53,7 @@ class PodSet(NamedTuple):
     images: tuple[str, ...]
     newest: bool
     pods: tuple[Pod, ...]
+    is_primary: bool = False
 
     @property
     def ready(self) -> int:
@@ -295,6 +300,8 @@ def _sets(workload: Manifest, sets: Sequence[Manifest], pods: Sequence[Manifest]
         key = ("ReplicaSet", text(mapping(holder["metadata"]).get("name"))) if holder else _held_by(pod)
         gathered.setdefault(key, []).append(pod)
     named = {text(mapping(one["metadata"]).get("name")): one for one in own.values()}
+    annotations = mapping(mapping(workload["metadata"]).get("annotations"))
+    primary = next((text(annotations[key]) for key in _KNATIVES_PRIMARY if key in annotations), "")
     for name in named:
         gathered.setdefault(("ReplicaSet", name), [])
     ordered = sorted(gathered, key=lambda key: _age(named.get(key[1]), gathered[key]), reverse=True)
@@ -302,7 +309,8 @@ def _sets(workload: Manifest, sets: Sequence[Manifest], pods: Sequence[Manifest]
         holder = named.get(key[1]) if key[0] == "ReplicaSet" else None
         wanted = _count(mapping(holder.get("spec")), "replicas") if holder is not None else None
         if place == 0 or wanted or gathered[key]:
-            yield _set(key, holder, wanted, gathered[key], newest=place == 0)
+            made = _set(key, holder, wanted, gathered[key], newest=place == 0)
+            yield made._replace(is_primary=key == ("Revision", primary))
 
 
 def _set(

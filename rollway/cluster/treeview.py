@@ -130,7 +130,7 @@ def _version(one: Workload) -> str:
 def _set(one: PodSet, now: Instant, most: int, *, last: bool) -> Iterator[_Row]:
     lead, stem = ("└─ ", "   ") if last else ("├─ ", "│  ")
     wanted = one.wanted if one.wanted is not None else len(one.pods)
-    status = "" if one.newest else "on its way out"
+    status = "primary" if one.is_primary else "" if one.newest else "on its way out"
     yield _Row(lead, one.name or "pods", status, f"{one.ready}/{wanted}", "", age(one.created, now))
     pods = one.pods if len(one.pods) <= most + 1 else one.pods[:most]
     rest = one.pods[len(pods) :]

@@ -109,7 +109,12 @@ def test_the_pods_of_a_knative_service_are_those_of_its_revisions() -> None:
     service = {
         "apiVersion": "serving.knative.dev/v1",
         "kind": "Service",
-        "metadata": {"name": "api", "namespace": "shop", "uid": "k"},
+        "metadata": {
+            "name": "api",
+            "namespace": "shop",
+            "uid": "k",
+            "annotations": {"rollway.dev/primary-revision": "api-00001"},
+        },
         "spec": {"template": {"spec": {"containers": [{"image": "api:2"}]}}},
     }
     pods = []
@@ -123,7 +128,7 @@ def test_the_pods_of_a_knative_service_are_those_of_its_revisions() -> None:
     assert roots is not None
     assert selectors(roots, [service]) == ["serving.knative.dev/service=api"]
     made = of(one, service, *pods)
-    assert sorted(each.name for each in made.workloads[0].sets) == ["api-00001", "api-00002"]
+    assert {each.name: each.is_primary for each in made.workloads[0].sets} == {"api-00001": True, "api-00002": False}
 
 
 def test_one_selector_finds_the_pods_of_all_three() -> None:
