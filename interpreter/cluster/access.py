@@ -39,6 +39,7 @@ _SPLITS = ("split.smi-spec.io", ("trafficsplits",))
 ROUTES: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "alb": (("networking.k8s.io", ("ingresses",)),),
     "apisix": (("apisix.apache.org", ("apisixroutes", "apisixupstreams")),),
+    "knative": (),
     "kubernetes": (),
     "kuma": (("kuma.io", ("meshhttproutes",)),),
     "istio": (("networking.istio.io", ("virtualservices", "destinationrules")),),
@@ -64,6 +65,11 @@ WITHOUT_NAMESPACE: Mapping[str, tuple[Rule, ...]] = {
     ),
 }
 """Of traffic providers with routes, or with what is read for them, that have no namespace."""
+
+TARGETS: Mapping[str, tuple[Rule, ...]] = {
+    "knative": (Rule("serving.knative.dev", ("services",), (*READ, "patch"), "to share out the traffic of targets"),),
+}
+"""Of traffic providers whose routes are the targets themselves."""
 
 METRICS: Mapping[str, tuple[Rule, ...]] = {
     "externalmetrics": (Rule("external.metrics.k8s.io", ("*",), ("get", "list"), "to ask for external metrics"),),
@@ -136,6 +142,7 @@ def rules(providers: Iterable[str], *, flagger: bool, metrics: Iterable[str] = (
         Rule("events.k8s.io", ("events",), ("create", "patch"), "to tell what happens"),
         *(Rule(group, resources, (*make, "delete"), "to route traffic") for group, resources in routes),
         *(rule for provider in named for rule in WITHOUT_NAMESPACE.get(provider, ())),
+        *(rule for provider in named for rule in TARGETS.get(provider, ())),
         *(rule for name in dict.fromkeys(metrics) for rule in METRICS[name]),
         *(_FLAGGERS if flagger else ()),
     )

@@ -25,7 +25,7 @@ from interpreter.cluster.subject import Subject
 from interpreter.objects import Apply, Manifest
 from interpreter.state import CanaryScale, Desired, Phase, State
 from interpreter.traffic.provider import Site
-from interpreter.workloads import configs, scalers
+from interpreter.workloads import configs, knative, scalers
 from interpreter.workloads.kind import REVISION, Snapshot, WorkloadError
 from interpreter.workloads.leads import Leads
 from interpreter.workloads.replicas import canary_replicas
@@ -52,7 +52,9 @@ class Arranging:
             await self._give_back(target, desired, state)
             return
         await self._services(target, site, self._leads(desired))
-        if desired.primary is not None:
+        if desired.primary is not None and self._subject.in_one:
+            await self._promote(target, desired.primary)
+        elif desired.primary is not None:
             await self._primary(target, desired.primary, state)
         await self._scaler(desired)
         if self.counting is not None:
@@ -117,6 +119,9 @@ class Arranging:
         known = (primary["metadata"].get("annotations") or {}).get(REVISION)
         if known:
             return str(known)
+        if self._subject.in_one:
+            name = knative.primary_revision(target)
+            return snapshot.revision if name == knative.latest_revision(target) else name or None
         if await self._alike(target, primary, snapshot):
             return snapshot.revision
         return revision_of(self._subject.kind.template(primary), {})
@@ -157,6 +162,16 @@ class Arranging:
             await self._applier.make(manifest)
         else:
             await self._applier.do(Apply(manifest))
+
+    async def _promote(self, target: Manifest, revision: str) -> None:
+        """Where target and primary are one: what was made last becomes the primary, if it is of this revision."""
+        snapshot = self._subject.snapshot()
+        noted = (target["metadata"].get("annotations") or {}).get(REVISION)
+        if snapshot is None or snapshot.revision != revision or noted == revision:
+            return
+        change = knative.promoted(target, revision)
+        if change is not None:
+            await self._applier.do(change)
 
     async def _snapshot_of(self, revision: str, existing: Manifest | None) -> Snapshot | None:
         """What the primary is to be made of; None where it is made of that already and the target has moved on."""

@@ -28,6 +28,7 @@ from interpreter.providers.provider import Provider, ProviderError, Trouble
 from interpreter.providers.registry import Providers
 from interpreter.providers.sharing import Sharing
 from interpreter.state import Answer, MetricQuestion
+from interpreter.workloads import knative
 
 KIND = "MetricTemplate"
 ReadSecret = Callable[[str, str], Awaitable[Mapping[str, str]]]
@@ -61,7 +62,15 @@ class Measuring:
         asked = replace(question, at_ms=self._clock.on_the_wall(question.at_ms))
         job: dict[str, Provider] = {Job.name: Job(partial(self._jobs.run, Check(owner, question)))}
         providers = ChainMap(job, cast("MutableMapping[str, Provider]", self._providers))  # none is written
-        return await Metrics(program, providers, resolve=resolve, renew=renew, sharing=self._sharing).answer(asked)
+        metrics = Metrics(
+            program,
+            providers,
+            resolve=resolve,
+            renew=renew,
+            sharing=self._sharing,
+            workloads=self._named(program),
+        )
+        return await metrics.answer(asked)
 
     def withdraw(self, owner: Owner, question: MetricQuestion) -> None:
         """Nobody waits for the answer any more."""
@@ -70,6 +79,16 @@ class Measuring:
     async def close(self) -> None:
         await self._jobs.close()
         await self._providers.close()
+
+    def _named(self, program: Program) -> dict[str, str]:
+        """The Revisions of a Service of Knative's, by arm."""
+        target = program.target
+        if target.api_version.partition("/")[0] != knative.API:
+            return {}
+        found = self._caches.find(Ref(target.api_version, target.kind, program.namespace, target.name))
+        if found is None:
+            return {}
+        return {"canary": knative.newest_revision(found), "primary": knative.primary_revision(found)}
 
     async def _resolved(self, program: Program, metric: Metric, read: ReadSecret) -> Resolved:
         if metric.template is None:

@@ -208,7 +208,11 @@ class ClusterRuntime:
         if primary is None:
             return Readiness(False, f"{subject.primary_ref} does not exist yet")
         if (primary["metadata"].get("annotations") or {}).get(REVISION) != question.revision:
+            if subject.in_one and not (why := self._canary_ready(question)).ready:
+                return why
             return Readiness(False, f"{subject.primary_ref} does not have revision {question.revision} yet")
+        if subject.in_one:  # it was ready when it became the primary, and what is ready now may be a later one
+            return Readiness(True)
         program = subject.program
         readiness = subject.kind.readiness(primary, program.ready_primary, program.deadline_ms, self._wall())
         if readiness.failed and self._is_old_news(primary):

@@ -19,8 +19,9 @@ from interpreter.traffic.registry import provider
 from interpreter.traffic.replicas import NAME as COUNTED
 from interpreter.workloads.configs import ConfigRef, is_tracked, references
 from interpreter.workloads.kind import Snapshot, WorkloadKind
+from interpreter.workloads.knative import KnativeKind
 from interpreter.workloads.leads import pod_labels
-from interpreter.workloads.metadata import BASELINE, PLAIN, Naming
+from interpreter.workloads.metadata import BASELINE, PLAIN, PRIMARY, Naming
 from interpreter.workloads.ports import service_port
 from interpreter.workloads.registry import BUILT_IN, kind_of, ref_of_workload
 from interpreter.workloads.revision import revision_of
@@ -38,7 +39,9 @@ class Subject:
         self.kind: WorkloadKind = kind_of(program.target, crd, naming)
         self.provider: TrafficProvider = provider(program.traffic.provider)
         self.target_ref = ref_of_workload(program.target, program.namespace)
-        self.primary_ref = self.target_ref._replace(name=f"{self.target_ref.name}-primary")
+        self.in_one = isinstance(self.kind, KnativeKind)
+        """Whether one object is target and primary."""
+        self.primary_ref = self.target_ref._replace(name=f"{self.target_ref.name}{'' if self.in_one else PRIMARY}")
         self.baseline_ref = self.target_ref._replace(name=f"{self.target_ref.name}{BASELINE}")
         self.naming = naming
         self._caches = caches

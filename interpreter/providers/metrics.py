@@ -46,7 +46,7 @@ class Metrics:
     """Answers questions about the metrics of one Program. `resolve` finds what a metric only names: a template, a
     Secret; it may raise `ProviderError`. Without it, metrics that name such things cannot be asked. `renew` is asked
     when a server refused a credential: the same with the Secret read anew, None if nothing has changed. `sharing` is
-    that of all who ask the same servers."""
+    that of all who ask the same servers. `workloads` are the arms' names where they have names of their own."""
 
     def __init__(
         self,
@@ -57,8 +57,10 @@ class Metrics:
         resolve: Callable[[Metric], Awaitable[Resolved]] | None = None,
         renew: Callable[[Metric, Resolved], Awaitable[Resolved | None]] | None = None,
         sharing: Sharing | None = None,
+        workloads: Mapping[str, str] | None = None,
     ) -> None:
         self._program = program
+        self._workloads = workloads
         self._providers = providers
         self._timeout = timeout
         self._resolve = resolve
@@ -110,7 +112,7 @@ class Metrics:
             known = ", ".join(sorted(self._providers)) or "none"
             raise ProviderError(Trouble.BAD_QUERY, f"{query.provider} cannot be asked from here (only: {known})")
         try:
-            text = render(query.text, variables(self._program, metric, question))
+            text = render(query.text, variables(self._program, metric, question, self._workloads))
         except TemplateProblem as problem:
             raise ProviderError(Trouble.BAD_QUERY, str(problem)) from problem
         rendered = RenderedQuery(
@@ -129,10 +131,13 @@ class Metrics:
         return await self._sharing.measure(provider, rendered, asker=asker, timeout=self._timeout)
 
 
-def variables(program: Program, metric: Metric, question: MetricQuestion) -> dict[str, object]:
-    """What a query's template may name (language.md §3)."""
+def variables(
+    program: Program, metric: Metric, question: MetricQuestion, named: Mapping[str, str] | None = None
+) -> dict[str, object]:
+    """What a query's template may name (language.md §3). `named` are the workloads of those arms that have names of
+    their own, which are Revisions of Knative."""
     target = program.target.name
-    workloads = {"canary": target, "primary": f"{target}-primary", "baseline": f"{target}-baseline"}
+    workloads = {"canary": target, "primary": f"{target}-primary", "baseline": f"{target}-baseline", **(named or {})}
     workload = workloads[question.arm]
     return {
         "name": program.name,
@@ -140,7 +145,7 @@ def variables(program: Program, metric: Metric, question: MetricQuestion) -> dic
         "target": target,
         "workload": workload,
         "arm": question.arm,
-        "pods": _pods(program.target.kind, workload),
+        "pods": _pods("revision" if named else program.target.kind, workload),
         "primary": workloads["primary"],
         "canary": workloads["canary"],
         "service": program.service.name,
@@ -154,7 +159,10 @@ def variables(program: Program, metric: Metric, question: MetricQuestion) -> dic
 
 def _pods(kind: str, workload: str) -> str:
     """A regular expression for the names of a workload's pods, and of no other's."""
-    ending = {"statefulset": "[0-9]+", "daemonset": "[0-9a-z]{5}"}.get(kind.lower(), "[0-9a-z]{1,10}-[0-9a-z]{5}")
+    pod = "[0-9a-z]{1,10}-[0-9a-z]{5}"
+    ending = {"statefulset": "[0-9]+", "daemonset": "[0-9a-z]{5}", "revision": f"deployment-{pod}"}.get(
+        kind.lower(), pod
+    )
     return f"{workload}-{ending}"
 
 

@@ -19,6 +19,7 @@ PROVIDERS: Mapping[str, str] = {
     "gloo": "interpreter.traffic.gloo:Gloo",
     "haproxy": "interpreter.traffic.haproxy:HAProxy",
     "istio": "interpreter.traffic.istio:Istio",
+    "knative": "interpreter.traffic.knative:Knative",
     "kuma": "interpreter.traffic.kuma:Kuma",
     "kubernetes": "interpreter.traffic.kubernetes_services:KubernetesServices",
     "linkerd": "interpreter.traffic.linkerd:Linkerd",

@@ -38,11 +38,12 @@ def pod_ports(target: Manifest) -> tuple[PodPort, ...]:
 
 def _declared(spec: dict[str, Any]) -> Iterator[PodPort]:
     for container in spec.get("containers") or ():
-        if container["name"] in SIDECARS:
+        of = container.get("name", "app")  # Knative's may do without one
+        if of in SIDECARS:
             continue
         for index, port in enumerate(container.get("ports") or ()):
             protocol = port.get("protocol", "TCP")
-            name = port.get("name") or f"{protocol.lower()}-{container['name']}-{index}"
+            name = port.get("name") or f"{protocol.lower()}-{of}-{index}"
             yield PodPort(name[:63].rstrip("-"), port["containerPort"], protocol, "name" in port)
 
 

@@ -10,6 +10,8 @@ from interpreter.workloads.custom import custom_kind
 from interpreter.workloads.daemonset import DaemonSetKind
 from interpreter.workloads.deployment import DeploymentKind
 from interpreter.workloads.kind import WorkloadError, WorkloadKind
+from interpreter.workloads.knative import API as KNATIVE
+from interpreter.workloads.knative import KnativeKind
 from interpreter.workloads.metadata import PLAIN, Naming
 from interpreter.workloads.scalers import API_VERSIONS as SCALERS
 from interpreter.workloads.service import ServiceKind
@@ -23,8 +25,6 @@ BUILT_IN: Mapping[str, tuple[str, Callable[[Naming], WorkloadKind]]] = {
 }
 """By the kind in lower case: the API version, and what knows the kind."""
 
-KNATIVE = "serving.knative.dev"
-
 
 def kind_of(ref: WorkloadRef, crd: Manifest | None = None, naming: Naming = PLAIN) -> WorkloadKind:
     """What knows this target. `crd` is the CustomResourceDefinition of one that is not built in.
@@ -32,11 +32,8 @@ def kind_of(ref: WorkloadRef, crd: Manifest | None = None, naming: Naming = PLAI
     Raises WorkloadError for a kind that cannot be rolled out.
     """
     group = ref.api_version.partition("/")[0]
-    if group == KNATIVE:
-        raise WorkloadError(
-            f"Knative's {ref.kind} `{ref.name}` cannot be rolled out by this version of rollway; name its Deployment, "
-            "or let Flagger keep this one"
-        )
+    if group == KNATIVE and ref.kind == "Service":
+        return KnativeKind(naming)
     known = BUILT_IN.get(ref.kind.lower())
     if known is not None and group in ("", known[0].partition("/")[0]):
         return known[1](naming)

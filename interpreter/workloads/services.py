@@ -30,6 +30,7 @@ from interpreter.cluster.names import ORIGINAL
 from interpreter.objects import Apply, Change, Edit, Manifest, Objects, Ref
 from interpreter.workloads.derivation import MOST_LABEL
 from interpreter.workloads.kind import WorkloadError
+from interpreter.workloads.knative import API as KNATIVE
 from interpreter.workloads.leads import Leads, selecting
 from interpreter.workloads.metadata import BASELINE, PRIMARY, is_ours
 from interpreter.workloads.ports import further_ports, main_port, pod_ports, ports
@@ -58,7 +59,9 @@ def baseline_refs(program: Program, target: Manifest | None) -> tuple[Ref, ...]:
 
 
 def service_refs(program: Program, target: Manifest | None) -> tuple[Ref, ...]:
-    """Every Service that `services` reads or writes, whether it exists or not."""
+    """Every Service that `services` reads or writes, whether it exists or not. Knative makes its own."""
+    if program.target.api_version.partition("/")[0] == KNATIVE:
+        return ()
     names = list(service_names(program))
     governing = _governing(program, target)
     if governing is not None:
@@ -87,6 +90,8 @@ def services(
     primary has been ready once. It must not go back when the primary falters, since the target has no pods by then.
     `common` are the labels by which it selects both. Raises WorkloadError.
     """
+    if target["apiVersion"].startswith(f"{KNATIVE}/"):
+        return ()
     _check_names(program)
     if target["kind"] == "Service":
         return _of_service(program, target)

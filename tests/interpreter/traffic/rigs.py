@@ -445,6 +445,7 @@ def _baselined(make: Callable[[str], Rig]) -> Callable[[str], Rig]:
 from tests.interpreter.traffic.rigs_alb import ALB_RIGS  # noqa: E402 - likewise
 from tests.interpreter.traffic.rigs_contour import CONTOUR_RIGS  # noqa: E402 - likewise
 from tests.interpreter.traffic.rigs_haproxy import HAPROXY_RIGS  # noqa: E402 - likewise
+from tests.interpreter.traffic.rigs_knative import KNATIVE_RIGS  # noqa: E402 - likewise
 from tests.interpreter.traffic.rigs_linkerd import LINKERD_RIGS  # noqa: E402 - likewise
 from tests.interpreter.traffic.rigs_replicas import REPLICAS_RIGS  # noqa: E402 - likewise
 from tests.interpreter.traffic.rigs_smi import SMI_RIGS  # noqa: E402 - they are made of what stands above
@@ -486,6 +487,7 @@ RIGS: Mapping[str, Callable[[str], Rig]] = {
     "skipper-baseline": _baselined(_skipper),
     **LINKERD_RIGS,
     **REPLICAS_RIGS,
+    **KNATIVE_RIGS,
     **SMI_RIGS,
 }
 """By name, for a namespace. The first part of a name is the provider's."""

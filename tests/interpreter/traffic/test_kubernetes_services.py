@@ -60,8 +60,8 @@ def test_a_service_that_is_the_target_is_left_alone() -> None:
 
 
 def test_a_provider_that_is_not_there() -> None:
-    with pytest.raises(TrafficError, match=r"`knative` cannot be run in a cluster yet; use one of .*istio.*kubernetes"):
-        provider("knative")
+    with pytest.raises(TrafficError, match=r"`pigeons` cannot be run in a cluster yet; use one of .*istio.*kubernetes"):
+        provider("pigeons")
 
 
 def test_a_provider_is_made_once() -> None:

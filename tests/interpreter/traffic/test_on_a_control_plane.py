@@ -36,7 +36,9 @@ class Cluster:
 
     def make(self, manifest: Manifest) -> None:
         ref = ref_of(manifest)
-        self._api.call("POST", f"{self._folder(ref)}?{HOW}", manifest)
+        made = self._api.call("POST", f"{self._folder(ref)}?{HOW}", manifest)
+        if "latestCreatedRevisionName" in (manifest.get("status") or {}):  # by Knative, which is not here
+            self._write_status(self._path(ref), {**made, "status": manifest["status"]})
 
     def await_pods(self, manifest: Manifest) -> None:
         """Wait until as many pods of a workload are ready as it is given with."""

@@ -16,6 +16,7 @@ from interpreter.workloads.custom import custom_kind
 from interpreter.workloads.daemonset import DaemonSetKind
 from interpreter.workloads.deployment import DeploymentKind
 from interpreter.workloads.kind import REVISION, WorkloadError
+from interpreter.workloads.knative import KnativeKind
 from interpreter.workloads.leads import Leads
 from interpreter.workloads.registry import api_version_of, kind_of, ref_of_workload
 from interpreter.workloads.selectors import selects
@@ -34,6 +35,7 @@ NOW, DEADLINE = 1_767_225_600_000, 600_000
         (WorkloadRef("DaemonSet", "web"), DaemonSetKind, "apps/v1"),
         (WorkloadRef("StatefulSet", "web"), StatefulSetKind, "apps/v1"),
         (WorkloadRef("Service", "web", "v1"), ServiceKind, "v1"),
+        (WorkloadRef("Service", "web", "serving.knative.dev/v1"), KnativeKind, "serving.knative.dev/v1"),
     ],
 )
 def test_the_kinds_that_are_built_in(ref: WorkloadRef, kind: type, api_version: str) -> None:
@@ -44,7 +46,7 @@ def test_the_kinds_that_are_built_in(ref: WorkloadRef, kind: type, api_version: 
 @pytest.mark.parametrize(
     ("ref", "says"),
     [
-        (WorkloadRef("Service", "web", "serving.knative.dev/v1"), "Knative"),
+        (WorkloadRef("Revision", "web", "serving.knative.dev/v1"), "does not know the kind"),
         (WorkloadRef("Widget", "web", "example.com/v1"), "does not know the kind `example.com/v1` Widget"),
         (WorkloadRef("Deployment", "web", "example.com/v1"), "does not know the kind"),
     ],
