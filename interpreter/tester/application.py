@@ -35,6 +35,7 @@ BODY_S = 10.0
 MOST_LINE = 8192
 WRONG_TOKENS = 20
 """So many from one address at once, and so many a minute after that: each is a question to the API server."""
+NOT_FOUND = "404: Not Found"
 TASK = "Rollway-Task"
 """The header of an answer that names the task."""
 
@@ -238,8 +239,16 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except web.HTTPRequestEntityTooLarge:
         return web.Response(status=413, text=f"the body is larger than {MOST_BODY} bytes")
+    except web.HTTPMethodNotAllowed as error:
+        text = f"{request.method} is not taken here, but {' and '.join(sorted(error.allowed_methods))} is"
+        return web.Response(status=405, text=text, headers={"Allow": ", ".join(sorted(error.allowed_methods))})
+    except web.HTTPNotFound as error:
+        known = (
+            "there is nothing here: webhooks call /, /gate/check or /rollback/check; people look at /tasks and /gates"
+        )
+        return web.Response(status=404, text=error.text if error.text != NOT_FOUND else known)
     except web.HTTPException as error:
-        return web.Response(status=error.status, text=error.text, headers=_allow(error))
+        return web.Response(status=error.status, text=error.text)
     except NotAllowed as error:
         return _refusal(request, 403, str(error))
     except BadRequest as error:
@@ -259,10 +268,6 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
 def _refusal(request: web.Request, status: int, why: str) -> web.Response:
     log.warning("a request was refused", path=request.path, status=status, why=why, peer=request.remote)
     return web.Response(status=status, text=mask(why))
-
-
-def _allow(error: web.HTTPException) -> dict[str, str]:
-    return {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
 
 
 def _always(status: int, text: str) -> Handler:

@@ -132,7 +132,9 @@ def read_token(file: Path) -> str:
     try:
         token = file.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
-        raise Denied(503, f"the tester's token file cannot be read: {error}") from error
+        raise Denied(
+            503, f"the tester's token file {file} cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from error
     if len(token) < LEAST_TOKEN:
         raise Denied(503, f"the tester's token file has fewer than {LEAST_TOKEN} characters in it")
     return token
@@ -145,5 +147,5 @@ def _why(error: Unavailable) -> str:
 
 
 def _stranger(token: str) -> Denied:
-    why = "this token is not known here" if token else "a token is needed: send `Authorization: Bearer TOKEN`"
+    why = "this token is not known here" if token else "a token is needed: send one as a Bearer token"
     return Denied(401, why)

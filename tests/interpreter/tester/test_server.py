@@ -439,3 +439,26 @@ async def test_tokens_are_not_to_be_guessed(tester: Starts, tmp_path: Path) -> N
     answers = [(await client.post("/gate/open", headers=bearer(f"guess-{n}"))).status_code for n in range(22)]
     assert set(answers) == {401, 429}
     assert (await client.post("/gate/open", headers=bearer(TOKEN))).status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "said"),
+    [
+        ("GET", "/", 405, "GET is not taken here, but POST is"),
+        ("GET", "/gate/open", 405, "GET is not taken here, but POST is"),
+        ("GET", "/gates/check", 404, "webhooks call /, /gate/check or /rollback/check"),
+        ("GET", "/tasks/x", 404, "there is no such task"),
+    ],
+)
+async def test_who_has_gone_astray_is_told_the_way(
+    tester: Starts, method: str, path: str, status: int, said: str
+) -> None:
+    answer = await (await tester()).http.request(method, path)
+    assert (answer.status_code, said in answer.text) == (status, True), answer.text
+
+
+async def test_no_answer_is_masked_that_has_nothing_to_hide(tester: Starts, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    client = await tester(guard=Shared(tmp_path / "token", ALL))
+    for answer in (await client.post(), await client.post(headers=bearer("wrong"))):
+        assert "***" not in answer.text
