@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +22,7 @@ from rollway.cluster.waiting import coming
 
 MOST_EVENTS = 8
 _BEFORE, _AFTER = 3, 6
+_ROOM_FOR_WORDS = 30
 _WARNINGS = frozenset(
     {
         "CanaryNotReady",
@@ -49,8 +50,10 @@ def page(
     prefix: str = "rollway",
     tree: Tree | None = None,
     most_pods: int = treeview.MOST_PODS,
+    most_events: int = MOST_EVENTS,
 ) -> Group:
-    """The page; parts that there is nothing to say of are left out."""
+    """The page; parts that there is nothing to say of are left out. Of the pods of a set, and of what happened, there
+    are at most so many."""
     parts: list[RenderableType] = [_where(one, program, now), drawing.weight(Routing(weight=one.weight))]
     if tree is not None:
         parts += _tree(tree, one, now, most_pods)
@@ -59,10 +62,10 @@ def page(
     if one.run is not None:
         parts += [Text(), drawing.checks(one.check)]
     if one.run is not None and one.run.log:
-        parts += [Text(), Text(_log(one.run.log[-MOST_EVENTS:]), no_wrap=True, overflow="ellipsis")]
+        parts += [Text(), Text(_log(one.run.log[-most_events:]), no_wrap=True, overflow="ellipsis")]
     can = list(possible.lines(one, program, prefix))
     if can:
-        parts += [Text(), _now(can)]
+        parts += [Text(), _Commands(can)]
     return Group(*parts)
 
 
@@ -175,14 +178,26 @@ def _entries(entries: Sequence[Entry]) -> Table:
     return grid
 
 
-def _now(can: Sequence[tuple[str, str]]) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim")
-    grid.add_column(no_wrap=True)
-    grid.add_column(style="dim", overflow="fold")
-    for command, what in can:
-        grid.add_row("$", Text(command), Text(what))
-    return grid
+class _Commands:
+    """What can be done, as lines to copy; what each does stands beside it, or below where there is no room."""
+
+    def __init__(self, can: Sequence[tuple[str, str]]) -> None:
+        self._can = can
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        del console
+        if options.max_width >= max(len(command) for command, _ in self._can) + _ROOM_FOR_WORDS:
+            grid = Table.grid(padding=(0, 2))
+            grid.add_column(style="dim")
+            grid.add_column(no_wrap=True)
+            grid.add_column(style="dim", overflow="fold")
+            for command, what in self._can:
+                grid.add_row("$", Text(command), Text(what))
+            yield grid
+            return
+        for command, what in self._can:
+            yield Text.assemble((f"# {what}", "dim"))
+            yield Text(command, overflow="fold")
 
 
 def _took(run: RunShown) -> str:

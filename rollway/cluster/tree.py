@@ -43,8 +43,8 @@ _REVISIONS = ("pod-template-hash", "controller-revision-hash", f"{KNATIVE}/revis
 
 class PodSet(NamedTuple):
     """Pods of one template. `kind` is `ReplicaSet`, or `Revision` where nothing but a label holds them together;
-    `wanted` is None where nothing says how many there should be. `newest`: of the workload's latest template. `is_primary`: of
-    the one that serves, where one workload has both (Knative)."""
+    `wanted` is None where nothing says how many there should be. `newest`: of the workload's latest template.
+    `is_primary`: of the one that serves, where one workload has both (Knative)."""
 
     kind: str
     name: str

@@ -22,7 +22,7 @@ from rollway.cluster.asking import news
 from rollway.cluster.finding import CANARIES, ROLLOUTS, RUNS, Found
 from rollway.cluster.following import Following, Wanted
 from rollway.cluster.growing import Growing
-from rollway.cluster.page import event, page, title
+from rollway.cluster.page import MOST_EVENTS, event, page, title
 from rollway.cluster.rest import ended, is_awaited, words
 from rollway.cluster.shown import CANARY, Shown, run_selector, run_shown, runs_of, shown
 from rollway.cluster.tree import Tree
@@ -106,6 +106,8 @@ def view(draw: Draw, *, wants_tree: bool = False) -> View:
 _WITHOUT_PODS = 34
 """Lines that a page takes beside its pods; on what is left of a terminal some pods are shown, and a few in any case."""
 _FEWEST_PODS = 3
+_WITHOUT_EVENTS = 40
+_FEWEST_EVENTS = 2
 
 
 def draw_one(found: Sequence[Found], tree: Tree | None = None, height: int = 40) -> RenderableType:
@@ -113,9 +115,10 @@ def draw_one(found: Sequence[Found], tree: Tree | None = None, height: int = 40)
     each = found[0]
     shown_now, program = each.shown, each.program
     sets = sum(len(workload.sets) for workload in tree.workloads) if tree is not None else 0
-    most = max(_FEWEST_PODS, (height - _WITHOUT_PODS) // max(1, sets))
+    pods = max(_FEWEST_PODS, (height - _WITHOUT_PODS) // max(1, sets))
+    events = max(_FEWEST_EVENTS, min(MOST_EVENTS, height - _WITHOUT_EVENTS)) if tree is not None else MOST_EVENTS
     return Panel(
-        page(shown_now, program, _now(), prefix=program_name(), tree=tree, most_pods=most),
+        page(shown_now, program, _now(), prefix=program_name(), tree=tree, most_pods=pods, most_events=events),
         title=Text(f" {title(shown_now)} ", style="bold"),
         title_align="left",
     )
