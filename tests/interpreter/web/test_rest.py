@@ -215,6 +215,18 @@ async def test_a_list_comes_a_page_at_a_time_and_holds_what_one_may_list(web: We
         assert (await anna.get("/api/v1/rollouts", params={**mine, **query})).status_code == 400
 
 
+async def test_a_list_holds_no_kind_that_one_may_not_list(web: Web) -> None:
+    web.plane.install_crds("flagger")
+    writing.write(web.plane.api, objects.rollout("checkout", web.namespace))
+    writing.write(web.plane.api, objects.canary("cart", web.namespace))
+    anna = await web.person("anna", "list")
+    ben = await web.person("ben", "list", resources=["rollouts", "canaries"], apiGroups=["rollway.dev", "flagger.app"])
+    for person, kinds in ((anna, ["Rollout"]), (ben, ["Canary", "Rollout"])):
+        page = (await person.get("/api/v1/rollouts", params={"namespace": web.namespace})).json()
+        assert [row["kind"] for row in page["items"]] == kinds
+        assert page["total"] == len(kinds)
+
+
 async def test_read_only_decides_nothing(web: Web) -> None:
     owner = web.waiting()
     await web.start(read_only=True)
