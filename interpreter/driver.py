@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -239,10 +240,10 @@ class Driver:
 
     async def _sleep(self, wake_at_ms: Instant | None) -> None:
         delay = None if wake_at_ms is None else max(0, wake_at_ms - self.runtime.now()) / 1000
-        try:
-            await asyncio.wait_for(self._woken.wait(), delay)
-        except TimeoutError:
-            return
+        # Not `wait_for`: where one is woken and cancelled at the same moment, Python 3.11's forgets the cancellation.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._woken.wait()
 
     async def close(self) -> None:
         """Cancel what is still out."""
