@@ -65,9 +65,9 @@ class Following:
         return [manifest for found in self._found for manifest in found.values()]
 
     @property
-    def refused(self) -> list[str]:
+    def refused(self) -> dict[Wanted, str]:
         """Why what was wanted besides cannot be followed; it is done without."""
-        return list(self._refused.values())
+        return dict(self._refused)
 
     async def also(self, wanted: Wanted) -> None:
         """Follow this besides, from now on. It is no error if that cannot be: it is in `refused` then."""

@@ -32,7 +32,8 @@ class Growing:
             for kind in kinds_below(workloads):
                 await self._following.also(Wanted(kind, namespace, selector))
         below = [one for one in self._following.objects() if (one["apiVersion"], one["kind"]) in (PODS, SETS)]
-        return grown(roots, found, [*workloads, *below], self._following.refused)
+        notes = [why for wanted, why in self._following.refused.items() if wanted.kind != SETS]
+        return grown(roots, found, [*workloads, *below], notes)
 
     def _workloads(self, roots: Roots) -> list[dict[str, object]]:
         wanted = {(ref.kind, ref.name) for ref in roots.refs.values()}

@@ -6,7 +6,7 @@ sets: the ReplicaSets of a Deployment, and what else tells the pods of one templ
 of a DaemonSet, a StatefulSet or a Knative service). Under a set stand its pods.
 
 `tree` reads all of it once; `rollway.cluster.growing` follows it. What one may not read is left out, and said in
-`Tree.notes`: a tree without pods is better than none.
+`Tree.notes`: a tree without pods is better than none. Without ReplicaSets little is missing, for pods name theirs.
 
     Tree(workloads=(Workload("primary", "Deployment", "checkout-primary", …, sets=(PodSet(…, pods=(Pod(…), …)),)), …))
 """
@@ -109,7 +109,7 @@ async def tree(api: Api, found: Found) -> Tree:
     workloads = [one for one in await asyncio.gather(*reads) if one is not None]
     namespace = found.ref.namespace
     lists = [
-        _allowed(api.list(kind, namespace, selector), [], notes)
+        _allowed(api.list(kind, namespace, selector), [], notes if kind != SETS else [])
         for selector in selectors(roots, workloads)
         for kind in kinds_below(workloads)
     ]
