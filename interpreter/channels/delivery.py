@@ -226,10 +226,7 @@ class Delivery:
 
     async def _through(self, door: _Door, service: Service, line: Line, job: _Job, queue: _Queue) -> Verdict:
         await asyncio.sleep(max(0.0, door.open_at - time.monotonic()))
-        newest = queue.jobs[-1] is job
-        message = replace(job.letter.message, newest=newest)
-        if message.update and service.latest_counts and not newest:
-            return Taken()
+        message = replace(job.letter.message, newest=queue.jobs[-1] is job)
         handle = self._handles.get(_shown_of(job.letter), job.letter.handle)
         job.tries += 1
         verdict: Verdict = Taken()

@@ -96,9 +96,7 @@ def posted(url: str, data: object, headers: Mapping[str, str] | None = None, nam
 
 class Service(NamedTuple):
     """One kind of channel. `form` gives the requests of a message, in order; its third argument is the handle of what
-    is shown of the run already, empty if nothing is. `judge` says what came of each. `latest_counts`: an update behind
-    which a newer message waits need not be sent."""
+    is shown of the run already, empty if nothing is. `judge` says what came of each."""
 
     form: Callable[[Message, Line, str], tuple[Request, ...]]
     judge: Callable[[Request, Answer], Verdict] = judged
-    latest_counts: bool = False

@@ -85,7 +85,7 @@ def judge(request: Request, answer: Answer) -> Verdict:
     return Refused(f"Slack says `{error}`" + (f": {_HELP[error]}" if error in _HELP else ""))
 
 
-SERVICE = Service(form, judge, latest_counts=True)
+SERVICE = Service(form, judge)
 
 
 def escape(text: str) -> str:
