@@ -23,10 +23,11 @@ from interpreter.workloads import configs, ratio, scalers
 from interpreter.workloads.baseline import baseline
 from interpreter.workloads.configs import ConfigRef
 from interpreter.workloads.kind import Snapshot, WorkloadError, WorkloadKind
+from interpreter.workloads.knative import KnativeKind
 from interpreter.workloads.leads import Leads, in_common
 from interpreter.workloads.metadata import BASELINE, PRIMARY
 from interpreter.workloads.ports import service_port
-from interpreter.workloads.registry import BUILT_IN, kind_of, ref_of_workload
+from interpreter.workloads.registry import BUILT_IN, kind_of, misfit, ref_of_workload
 from interpreter.workloads.revision import revision_of
 from interpreter.workloads.services import baseline_services, discovered_ports, service_names, services
 
@@ -58,7 +59,9 @@ def render(
     has its part. Raises `CannotRender`."""
     if baseline and not program.baseline:
         raise CannotRender(f"`{program.name}` has no `baseline` in its policy, so there is none to show")
-    why = without_baseline(program.traffic.provider, program.target.kind) if baseline else ""
+    why = misfit(program)
+    if baseline and not why:
+        why = without_baseline(program.traffic.provider, program.target.kind)
     if why:
         raise CannotRender(why)
     try:
@@ -143,7 +146,7 @@ class _Rendering:
         return True
 
     def _primary(self, routing: Routing) -> Iterator[Change]:
-        if self.target is None:
+        if self.target is None or isinstance(self.kind, KnativeKind):
             return
         template = self.kind.template(self.target)
         known = dict(self._configs(self.target))

@@ -16,18 +16,18 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
-from dsl.capabilities import Asked, unfit, without_baseline
+from dsl.capabilities import without_baseline
 from dsl.compilation import Compilation
 from dsl.compiler import compile_source
 from dsl.diagnostics import Diagnostic, Severity
 from dsl.flagger.importer import import_canary
-from dsl.ir import Program, ScaleOp
+from dsl.ir import Program
 from dsl.placement import Borrower, placed
 from dsl.source import Source
 from interpreter.cluster import names
 from interpreter.cluster.owner import CANARY, Owner
 from interpreter.objects import Manifest, Ref
-from interpreter.workloads.registry import BUILT_IN
+from interpreter.workloads.registry import BUILT_IN, misfit
 
 KEY = "policy.rollout"
 LIBRARY, CLUSTER_LIBRARY = "RolloutLibrary", "ClusterRolloutLibrary"
@@ -154,11 +154,9 @@ def _checked(owner: Owner, compilation: Compilation, sources: tuple[Ref, ...]) -
     why = without_baseline(program.traffic.provider, program.target.kind) if program.baseline else ""
     if why:
         return Policy(None, (f"`baseline`: {why}; take it away and compare with the primary (`of primary`)",), sources)
-    scales = any(isinstance(one, ScaleOp) for one in program.code)
-    asked = Asked(program.target.kind, program.target.api_version, program.scaler is not None, scales)
-    why, cure = unfit(program.traffic.provider, asked)
+    why = misfit(program)
     if why:
-        return Policy(None, (f"{why}: {cure}",), sources)
+        return Policy(None, (why,), sources)
     return Policy(program, (), sources, warnings(compilation.diagnostics))
 
 

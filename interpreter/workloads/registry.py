@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from dsl.ir import WorkloadRef
+from dsl.capabilities import Asked, unfit
+from dsl.ir import Program, ScaleOp, WorkloadRef
 from interpreter.objects import Manifest, Ref
 from interpreter.workloads.custom import custom_kind
 from interpreter.workloads.daemonset import DaemonSetKind
@@ -43,6 +44,13 @@ def kind_of(ref: WorkloadRef, crd: Manifest | None = None, naming: Naming = PLAI
             "install its definition, or correct the target"
         )
     return custom_kind(crd, ref.api_version, naming)
+
+
+def misfit(program: Program) -> str:
+    """Why the target, or what is done with it, does not suit the traffic provider, and what to do; empty if it does."""
+    scales = any(isinstance(one, ScaleOp) for one in program.code)
+    asked = Asked(program.target.kind, program.target.api_version, program.scaler is not None, scales)
+    return ": ".join(filter(None, unfit(program.traffic.provider, asked)))
 
 
 def api_version_of(ref: WorkloadRef) -> str:

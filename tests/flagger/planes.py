@@ -1,5 +1,5 @@
 """The series of data planes that cannot run here: Istio's, OSM's, Linkerd's, APISIX', Kuma's, ingress-nginx's,
-Skipper's, those of the Envoys of Gloo and App Mesh, and of applications that count.
+Skipper's, those of the Envoys of Gloo, App Mesh and Knative, and of applications that count.
 
 They are told to a real Prometheus as if requests came in to the canary `podinfo` all the time, a hundred a second, each
 answered in 20 ms; by a bad canary all of them with a 500. A Prometheus remembers what it has seen for as long as a
@@ -62,7 +62,8 @@ def _series(namespace: str, counts: Mapping[str, float]) -> Iterator[str]:
     labels = {"service": f"{namespace}-podinfo-canary-80@kubernetescrd"}
     yield from _counted("traefik_service_requests_total", labels, "code", counts)
     yield from _timed("traefik_service_request_duration_seconds", labels, _SECONDS, every)
-    clusters = f"{namespace}-podinfo-canaryupstream-80_{namespace}", f"{namespace}_podinfo-canary_80"
+    gloos, contours = f"{namespace}-podinfo-canaryupstream-80_{namespace}", f"{namespace}_podinfo-canary_80"
+    clusters = gloos, contours, f"{namespace}/podinfo-00002"  # the last is Knative's, of a Revision
     for labels in (*({"envoy_cluster_name": name} for name in clusters), of_pods):
         yield from _counted("envoy_cluster_upstream_rq", labels, "envoy_response_code", counts)
         yield from _timed("envoy_cluster_upstream_rq_time", labels, _MILLISECONDS, every)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 import yaml
 
 from dsl.compiler import compile_source
-from dsl.ir import Program
+from dsl.ir import Program, Traffic
 from dsl.source import Source
 from interpreter.cluster.caches import Caches
 from interpreter.cluster.stripping import strip_for
@@ -17,6 +18,8 @@ from interpreter.objects import Apply, Edit, Manifest, Objects, Ref, ref_of
 from interpreter.rendering import CannotRender, Rendered, render, wanted
 from interpreter.state import Routing
 from interpreter.workloads.kind import REVISION
+from interpreter.workloads.knative import PRIMARY as PRIMARY_REVISION
+from interpreter.workloads.ratio import TOTAL
 
 POLICY = """
 import "std/http"
@@ -225,6 +228,65 @@ def test_where_services_are_all_there_is_they_carry_the_routing() -> None:
     assert (selected(0), selected(100)) == ("checkout-primary", "checkout")
     with pytest.raises(CannotRender, match="no weights between 0% and 100%"):
         selected(20)
+
+
+class TestReplicas:
+    policy = compiled(("traffic istio", "traffic replicas"))
+
+    def target(self, **labels: str) -> Manifest:
+        found = deployment()
+        found["spec"]["template"]["metadata"]["labels"] |= labels
+        return found
+
+    def test_a_share_is_in_the_numbers_of_pods_and_in_the_services_selector(self) -> None:
+        rendered = render(self.policy, Routing(weight=50), objects(self.target(shop="pay")))
+        assert manifest(rendered, "Service/checkout")["spec"]["selector"] == {"shop": "pay"}
+        primary = manifest(rendered, "Deployment/checkout-primary")
+        assert primary["spec"]["replicas"] == 2
+        assert primary["metadata"]["annotations"][TOTAL] == "3"
+        [edit] = [one for one in rendered.changes if isinstance(one, Edit)]
+        assert (edit.after["metadata"]["name"], edit.after["spec"]["replicas"]) == ("checkout", 2)
+
+    def test_a_share_that_is_rounded_is_noted(self) -> None:
+        rendered = render(self.policy, Routing(weight=5), objects(self.target(shop="pay")))
+        assert "5% comes to 25%: 1 of 4 pods; with 20 replicas it would be what it says" in rendered.notes
+
+    @pytest.mark.parametrize(("weight", "selected"), [(0, "pay-primary"), (100, "pay")])
+    def test_all_or_nothing_is_in_the_services_selector_alone(self, weight: float, selected: str) -> None:
+        rendered = render(self.policy, Routing(weight=weight), objects(self.target()))
+        service = manifest(rendered, "Service/checkout")
+        assert service["spec"]["selector"] == {"app.kubernetes.io/name": selected}
+        assert manifest(rendered, "Deployment/checkout-primary")["spec"]["replicas"] == 3
+
+    def test_what_cannot_be_counted_is_refused(self) -> None:
+        with pytest.raises(CannotRender, match="no label in common"):
+            render(self.policy, Routing(weight=5), objects(self.target()))
+        with pytest.raises(CannotRender, match="without the target") as refused:
+            render(self.policy, Routing(weight=5), {})
+        assert [ref.name for ref in refused.value.lacking] == ["checkout"]
+
+
+class TestKnative:
+    policy = compiled(
+        ("deployment/checkout", "serving.knative.dev/v1/Service/checkout"), ("traffic istio", "traffic knative")
+    )
+
+    def test_nothing_is_made(self) -> None:
+        service = {
+            "apiVersion": "serving.knative.dev/v1",
+            "kind": "Service",
+            "metadata": {"name": "checkout", "namespace": "shop", "annotations": {PRIMARY_REVISION: "checkout-00001"}},
+            "spec": {"template": {"spec": {"containers": [{"image": "checkout:2"}]}}},
+            "status": {"latestCreatedRevisionName": "checkout-00002"},
+        }
+        [edit] = render(self.policy, Routing(weight=20), objects(service)).changes
+        assert isinstance(edit, Edit)
+        assert [one["percent"] for one in edit.after["spec"]["traffic"]] == [80, 20]
+
+    def test_another_provider_is_refused(self) -> None:
+        istio = replace(self.policy, traffic=Traffic("istio", {}))
+        with pytest.raises(CannotRender, match="which splits its own traffic: write `traffic knative`"):
+            render(istio, Routing(weight=20), {})
 
 
 def test_an_object_that_the_data_plane_needs_and_that_is_not_there_is_named() -> None:
