@@ -235,13 +235,10 @@ async def test_what_fails_before_the_state_is_written_keeps_all_else_from_being_
 
 async def test_who_is_woken_and_stopped_at_one_moment_stops() -> None:
     memory = Memory()
-    driver = await initialised(memory)
-    memory.revision = "v1"
-    task = asyncio.create_task(driver.run(lambda state: False))
-    for _ in range(20):  # until it sleeps: nothing is to be done
-        await asyncio.sleep(0)
+    driver = Driver(POLICY, memory, State())
+    sleeping = asyncio.create_task(driver._sleep(memory.now() + 60_000))
+    await asyncio.sleep(0)
     driver.wake()
-    task.cancel()
-    done, _ = await asyncio.wait((task,), timeout=2)
-    assert done
-    task.cancel()
+    sleeping.cancel()
+    await asyncio.wait((sleeping,))
+    assert sleeping.cancelled()
