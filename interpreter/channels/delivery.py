@@ -67,8 +67,8 @@ class _Job:
     began: float
     done: asyncio.Future[ActionResult]
     tries: int = 0
-    sent: int = 0
-    """How many of its requests have arrived."""
+    sent: set[str] = field(default_factory=set)
+    """The names of its requests that have arrived."""
     why: str = "another message to the same service has not arrived yet"
     timer: asyncio.TimerHandle | None = None
 
@@ -195,7 +195,7 @@ class Delivery:
                 case Lost(why):
                     log.info("what was shown of a run is gone; it is shown anew", channel=channel, why=why)
                     _remember(self._handles, _shown_of(job.letter), "")
-                    job.sent = 0
+                    job.sent.clear()
                 case Later(why):
                     job.why = why
                     if job.tries >= most_tries or time.monotonic() - job.began >= self._patience:
@@ -231,12 +231,16 @@ class Delivery:
         job.tries += 1
         verdict: Verdict = Taken()
         kept = handle
-        for request in service.form(message, line, handle)[job.sent :]:
+        for request in service.form(message, line, handle):
+            if request.name in job.sent:
+                continue
             verdict = await self._asked(service, line, request)
             if not isinstance(verdict, Taken):
                 break
-            job.sent += 1
+            job.sent.add(request.name)
             kept = verdict.handle or kept
+        if isinstance(verdict, Lost) and not handle:
+            verdict = Refused(verdict.why)  # nothing was to be changed
         if kept != handle:
             _remember(self._handles, _shown_of(job.letter), kept)
         self._keep(door, verdict)

@@ -63,4 +63,4 @@ def _event(message: Message, line: Line, what: str, severity: str, *, stands: bo
             "custom_details": {key: cut(plain(value), MOST_DETAIL) for key, value in details.items() if value},
         }
         event["links"] = [{"href": link.url, "text": link.title} for link in message.links]
-    return posted(line.address or ADDRESS, event)
+    return posted(line.address or ADDRESS, event, name=what)

@@ -15,7 +15,8 @@ _PASSING = frozenset({408, 425, 429})
 
 
 class Request(NamedTuple):
-    """One POST. `name` is for the service's own judge of the answer."""
+    """One POST. `name` tells it from the others of the same message, and is for the service's own judge of the
+    answer."""
 
     url: str
     body: bytes

@@ -7,6 +7,7 @@ import asyncio
 import time
 
 import pytest
+from aiohttp import web
 
 from interpreter.addresses import Addresses
 from interpreter.channels import delivery as module
@@ -257,22 +258,41 @@ async def test_a_message_that_was_deleted_is_shown_anew(town: Town, delivery: De
     assert not town.shown
 
 
+def passing(town: Town, then: object) -> object:
+    """Serve one request as ever, and the next one so."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        town.trouble = [then]  # type: ignore[list-item]
+        return town._serve(request, town.calls[-1].body, {"authorization": f"Bearer {BOT}"})
+
+    return answer
+
+
 async def test_what_was_done_of_a_message_is_not_done_again(town: Town, delivery: Delivery) -> None:
-    """The change has arrived; only the answer in the thread is tried again."""
+    """The change has arrived; only the answer in the thread is tried again, also when there is more news by then."""
     where = line("bot", town)
     await delivery.send(letter(message("NewRevision"), where))
     before = len(town.calls)
+    release = asyncio.Event()
+    town.trouble = [passing(town, silent(release))]  # type: ignore[list-item]
+    first = asyncio.create_task(delivery.send(letter(message("Approved", "by ann"), where)))
+    await until(lambda: len(town.calls) == before + 2)
+    second = asyncio.create_task(delivery.send(letter(message("Promoted", "at last"), where)))
+    await asyncio.sleep(0)
+    release.set()
+    assert (await first).ok
+    assert (await second).ok
+    words = [call.path.rpartition(".")[2] for call in town.calls[before:]]
+    assert words == ["update", "postMessage", "postMessage", "update", "postMessage"]
+    (thread,) = town.threads.values()
+    assert ["by ann" in str(said) for said in thread] == [True, False]
+    assert "at last" in str(thread[1])
 
-    async def passes(request: object) -> object:
-        town.trouble = [says(503)]
-        return town._serve(request, town_body(), {"authorization": f"Bearer {BOT}"})  # type: ignore[arg-type]
 
-    def town_body() -> object:
-        return town.calls[-1].body
-
-    town.trouble = [passes]  # type: ignore[list-item]
-    assert (await delivery.send(letter(message("Promoted", "at last"), where))).ok
-    assert [call.path.rpartition(".")[2] for call in town.calls[before:]] == ["update", "postMessage", "postMessage"]
+async def test_a_service_that_loses_what_it_never_had_is_refused(town: Town, delivery: Delivery) -> None:
+    town.trouble = [says(200, '{"ok":false,"error":"message_not_found"}')] * 3
+    assert not (await delivery.send(letter(message(), line("bot", town)))).ok
+    assert len(town.calls) == 1
 
 
 async def test_of_changes_that_wait_the_last_is_made(town: Town, delivery: Delivery) -> None:
