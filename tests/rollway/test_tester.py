@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,35 +16,34 @@ from typing import Any
 import httpx
 import pytest
 
-from interpreter.local.processes import free_port
 from rollway.__main__ import main
 from rollway.exit_codes import ExitCode
 
 PATIENCE_S = 60.0
+LISTENS = "the tester listens"
 
 
 class Process:
     """A tester on this machine that keeps its state in a folder."""
 
     def __init__(self, folder: Path, *more: str) -> None:
-        self.url = f"http://127.0.0.1:{free_port()}"
         self.log = folder / "log"
-        line = ("tester", "--listen", self.url.removeprefix("http://"), "--state", str(folder / "state"), *more)
-        with self.log.open("ab") as log:
+        line = ("tester", "--listen", "127.0.0.1:0", "--state", str(folder / "state"), *more)
+        with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 (sys.executable, "-m", "rollway", *line), stdout=log, stderr=log, cwd=Path(__file__).parents[2]
             )
-        self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=PATIENCE_S)
-        self.until(lambda: self.http.get("/healthz").is_success)
+        self.until(lambda: LISTENS in self.log.read_text())
+        said = next(line for line in self.log.read_text().splitlines() if LISTENS in line)
+        self.url = f"http://127.0.0.1:{json.loads(said)['port']}"
+        self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=PATIENCE_S, verify=False)
 
     def until(self, what: Any) -> None:
         limit = time.monotonic() + PATIENCE_S
         while time.monotonic() < limit:
-            try:
-                if what():
-                    return
-            except httpx.TransportError:
-                assert self.process.poll() is None, self.log.read_text()
+            if what():
+                return
+            assert self.process.poll() is None, self.log.read_text()
             time.sleep(0.05)
         pytest.fail(f"it does not come to that: {self.log.read_text()}")
 
@@ -119,7 +119,7 @@ def test_it_ends_in_order_when_it_is_told_to(tmp_path: Path) -> None:
         (["--timeout", "soon"], "`--timeout` is a length of time"),
         (["--namespace-regexp", "("], "is no regular expression"),
         (["--scripts", "nowhere"], "`--scripts nowhere` is no folder"),
-        (["--token-file", "nowhere"], "`--token-file`: the tester's token file cannot be read"),
+        (["--token-file", "nowhere"], "`--token-file`: the tester's token file nowhere cannot be read: No such file"),
         (["--token-file", "a", "--token-review"], "say one"),
         (["--allow-commands", "hey -z"], "takes names of programs"),
         (["--most-tasks", "0"], "`--most-tasks` is 1 at least"),
