@@ -320,7 +320,9 @@ class Actor:
 
     def _applier(self, owner: Owner, subject: Subject) -> Applier:
         """The user may have a route of the rollout's own name: it is taken over, and put back at the end."""
-        routes = [(ref.kind, ref.name) for ref in subject.provider.refs(subject.site(""))]
+        workloads = (subject.target_ref, subject.primary_ref)
+        refs = subject.provider.refs(subject.site(""))
+        routes = [(ref.kind, ref.name) for ref in refs if ref not in workloads]
         return Applier(self._parts.api, self._parts.caches, owner.manifest, routes)
 
     async def _take_off(self, owner: Owner, state: State) -> None:

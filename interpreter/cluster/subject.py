@@ -29,6 +29,7 @@ from interpreter.workloads.scalers import primary_ref, target_ref
 from interpreter.workloads.services import baseline_refs, discovered_ports, service_names, service_refs
 
 _WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
+_HPA = "autoscaling/v2", "HorizontalPodAutoscaler"
 
 
 class Subject:
@@ -140,7 +141,17 @@ class Subject:
             baseline=self.baseline_service_refs[0].name if baseline else "",
             whole=whole,
             neighbours=self._neighbours() if self.provider.name == COUNTED else {},
+            scalers=self._scalers() if self.provider.name == COUNTED else (),
         )
+
+    def _scalers(self) -> tuple[str, ...]:
+        """The autoscalers of target and primary, whoever made them: KEDA makes such too."""
+        if not self._caches.watches(*_HPA):
+            return ()
+        aims = {(ref.kind, ref.name) for ref in (self.target_ref, self.primary_ref)}
+        found = self._caches.select(*_HPA, self.program.namespace)
+        aimed = ((one["metadata"]["name"], one["spec"]["scaleTargetRef"]) for one in found)
+        return tuple(sorted(name for name, aim in aimed if (aim.get("kind"), aim.get("name")) in aims))
 
     def _neighbours(self) -> dict[str, dict[str, str]]:
         """The labels of the pods of the other workloads here, of those kinds that are watched."""
@@ -160,8 +171,9 @@ class Subject:
             for config in self.config_refs(self.kind.template(target)):
                 refs += [config.ref, config.primary_ref]
         refs += [ref for ref in (target_ref(self.program), primary_ref(self.program)) if ref is not None]
-        if self.provider.name == COUNTED:  # so that all workloads are seen: nobody else's pods may be counted
+        if self.provider.name == COUNTED:  # so that all workloads are seen: no other pods may be counted
             refs += [self.target_ref._replace(kind=kind) for kind in _WORKLOADS]
+            refs.append(Ref(*_HPA, self.program.namespace, self.target_ref.name))
         return tuple(dict.fromkeys(refs))
 
 

@@ -48,7 +48,8 @@ class Site:
     Service, empty while none is to get traffic.
 
     Where traffic is split by counting pods: `whole` is whether the primary keeps all of its pods whatever the weight,
-    as while it is promoted; `neighbours` are the labels of the pods of all other workloads of the namespace.
+    as while it is promoted; `neighbours` are the labels of the pods of all other workloads of the namespace, `scalers`
+    the autoscalers that change the number of our pods.
     """
 
     program: Program
@@ -64,6 +65,7 @@ class Site:
     baseline: str = ""
     whole: bool = False
     neighbours: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    scalers: tuple[str, ...] = ()
 
     @property
     def baseline_service(self) -> str:

@@ -117,6 +117,11 @@ def _place(site: Site, existing: Objects, apex: Manifest) -> _Place:
     if target is None or primary is None:
         missing = _target(site) if target is None else _primary(site)
         raise TrafficError(f"{missing} does not exist, so its pods cannot be counted")
+    if site.scalers:
+        raise TrafficError(
+            f"traffic replicas: the HorizontalPodAutoscaler `{site.scalers[0]}` changes the number of pods by which "
+            "traffic is split; delete it, or take another traffic provider"
+        )
     leads = led(apex, (site.label, site.workload), target, primary) or Leads.PRIMARY
     return _Place(apex, target, primary, leads)
 

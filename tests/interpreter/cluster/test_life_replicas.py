@@ -246,7 +246,15 @@ async def test_what_cannot_be_split_is_said_before_anything_begins(kubeconfig: s
         await at_work.until(lambda seen: "pods of Deployment `db` too" in str(seen))
         await at_work.delete("Deployment", "db")
         await at_work.phase("Succeeded")
-        assert await at_work.image("web-primary") == "web:2"
+        await at_work.apply(autoscaler("web"))
+        await at_work.push("web:3")
+        await at_work.until(lambda seen: "the HorizontalPodAutoscaler `web` changes" in str(seen))
+        await at_work.delete("HorizontalPodAutoscaler", "web")
+        await at_work.so(lambda: runs(at_work, "web:3"), "the next is promoted")
+
+
+async def runs(at_work: Life, image: str) -> bool:
+    return await at_work.image("web-primary") == image
 
 
 async def test_a_weight_that_the_pods_are_too_few_for_is_told(kubeconfig: str, namespace: str) -> None:
@@ -266,3 +274,12 @@ def other(name: str, **labels: str) -> Manifest:
     made = deployment(name, replicas=0)
     made["spec"]["template"]["metadata"]["labels"] = {**labels, "app": name}
     return made
+
+
+def autoscaler(name: str) -> Manifest:
+    """A user's own, which the policy does not name."""
+    aim = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+    cpu = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}
+    spec = {"scaleTargetRef": aim, "minReplicas": 1, "maxReplicas": 9, "metrics": [cpu]}
+    metadata = {"name": name}
+    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": metadata, "spec": spec}

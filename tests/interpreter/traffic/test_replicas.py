@@ -252,6 +252,10 @@ class TestRefusals:
         program = replace(SITE.program, target=WorkloadRef("DaemonSet", "podinfo"))
         assert "not of a DaemonSet" in self.of(replace(SITE, program=program))
 
+    def test_an_autoscaler(self) -> None:
+        said = self.of(replace(SITE, scalers=("podinfo-hpa",)))
+        assert "the HorizontalPodAutoscaler `podinfo-hpa` changes the number of pods" in said
+
     @pytest.mark.parametrize("index", [0, 1, 2])
     def test_without_an_object(self, index: int) -> None:
         given = {ref_of(one): one for one in RIGS["replicas"]("test").given}
