@@ -45,7 +45,8 @@ def test_steps_of_a_library_have_no_line_here() -> None:
 
 
 def test_of_a_line_with_many_steps_only_the_present_one_is_marked() -> None:
-    line = "rollout web in shop { target deployment/web; service { port 80 }; traffic kubernetes; steps { pause 1m; pause 2m; promote } }"
+    steps = "steps { pause 1m; pause 2m; promote }"
+    line = f"rollout web in shop {{ target deployment/web; service {{ port 80 }}; traffic kubernetes; {steps} }}"
     made = compile_source(Source("web.rollout", f"{line}\n"), lint=False)
     assert not made.has_errors, made.diagnostics
     shown = marked("web.rollout", f"{line}\n", made.rollouts[0].program, frozenset({0}), 1)
