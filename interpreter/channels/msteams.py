@@ -12,7 +12,7 @@ from typing import Any
 from interpreter.channels.line import Line
 from interpreter.channels.message import Message
 from interpreter.channels.request import Answer, Later, Request, Service, Verdict, judged, posted
-from interpreter.channels.text import cut, fitting, markdown, plain
+from interpreter.channels.text import cut, fitting, plain, unlinked
 
 MOST_BYTES = 28_000
 MOST_TEXT = 8000
@@ -41,7 +41,7 @@ SERVICE = Service(form, judge)
 
 def _said(message: Message, most: int) -> dict[str, Any]:
     def shown(text: str, part: int) -> str:
-        return markdown(plain(cut(text, max(1, most // part))))
+        return unlinked(plain(cut(text, max(1, most // part))))
 
     body: list[dict[str, Any]] = [
         {

@@ -11,7 +11,7 @@ from typing import Any
 from interpreter.channels.line import Line
 from interpreter.channels.message import Message
 from interpreter.channels.request import Answer, Refused, Request, Service, Taken, Verdict, judged, posted
-from interpreter.channels.text import cut, markdown, plain, uncalled
+from interpreter.channels.text import cut, plain, uncalled, unlinked
 
 MOST_TEXT = 4000
 MOST_FIELD = 1000
@@ -58,4 +58,4 @@ SERVICE = Service(form, judge)
 
 def shown(text: str, most: int) -> str:
     """Nothing in it is a mention or a link."""
-    return uncalled(markdown(plain(cut(text, most))))
+    return uncalled(unlinked(plain(cut(text, most))))

@@ -129,7 +129,7 @@ def _attachments(message: Message) -> list[dict[str, Any]]:
     if message.checks:
         blocks.append(_section(cut_escaped("\n".join(message.checks), MOST_SECTION, escape)))
     fields = [
-        {"type": "mrkdwn", "text": f"*{escape(title)}*\n{cut_escaped(value, MOST_FIELD - 50, escape)}"}
+        _mrkdwn(f"*{escape(title)}*\n{cut_escaped(value, MOST_FIELD - 50, escape)}")
         for title, value in message.facts.items()
     ]
     if fields:
@@ -141,7 +141,12 @@ def _attachments(message: Message) -> list[dict[str, Any]]:
 
 
 def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text or " "}}
+    return {"type": "section", "text": _mrkdwn(text or " ")}
+
+
+def _mrkdwn(text: str) -> dict[str, Any]:
+    """`verbatim`: names of people and rooms, and addresses, in plain words are not made into mentions and links."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def _url(url: str) -> str:

@@ -45,6 +45,11 @@ def markdown(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", text)
 
 
+def unlinked(text: str) -> str:
+    """Without a link, for those whose Markdown has no escapes: a character that is not seen stands in each."""
+    return text.replace("](", "]\u200b(").replace("<", "<\u200b")
+
+
 def uncalled(text: str) -> str:
     """Without a mention: a character that is not seen stands behind each @."""
     return text.replace("@", "@\u200b")

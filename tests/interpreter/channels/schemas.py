@@ -42,8 +42,8 @@ TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 
 # --- Slack --------------------------------------------------------------------------------------------------------
 
-_MRKDWN = shape(("type", "text"), type=only("mrkdwn"), text=text(3000))
-_FIELD = shape(("type", "text"), type=only("mrkdwn"), text=text(2000))
+_MRKDWN = shape(("type", "text", "verbatim"), type=only("mrkdwn"), text=text(3000), verbatim=only(True))
+_FIELD = shape(("type", "text", "verbatim"), type=only("mrkdwn"), text=text(2000), verbatim=only(True))
 _SECTION = {
     **shape(("type",), type=only("section"), text=_MRKDWN, fields=listed(_FIELD, 10)),
     "anyOf": [{"required": ["text"]}, {"required": ["fields"]}],

@@ -13,7 +13,7 @@ from interpreter.addresses import Addresses
 from interpreter.channels import delivery as module
 from interpreter.channels.delivery import Delivery
 from interpreter.channels.line import Line, LineTrouble
-from interpreter.channels.posting import Poster
+from interpreter.channels.posting import MOST_READ, Poster
 from interpreter.http_client import Clients
 from interpreter.local.processes import free_port
 from interpreter.state import ActionResult
@@ -119,6 +119,22 @@ async def test_a_service_that_is_not_there_is_given_up_in_the_end(poster: Poster
     assert " tries: http://127.0.0.1:" in result.detail
     few = Line("webhook", f"http://127.0.0.1:{free_port()}/", settings={"retries": 2})
     assert "given up after 3 tries" in (await Delivery(poster, first_delay=0.01).send(letter(message(), few))).detail
+
+
+async def test_an_answer_without_an_end_is_read_no_further_than_it_matters(town: Town, delivery: Delivery) -> None:
+    sent = 0
+
+    async def endless(request: web.BaseRequest) -> web.StreamResponse:
+        nonlocal sent
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        while True:
+            await answer.write(b"x" * 65_536)
+            sent += 65_536
+
+    town.trouble = [endless]
+    assert (await delivery.send(letter(message(), line("webhook", town)))).ok
+    assert sent < 64 * MOST_READ
 
 
 async def test_a_driver_that_begins_anew_sends_nothing_twice(town: Town, delivery: Delivery) -> None:

@@ -82,6 +82,7 @@ async def test_a_hostile_text_calls_nobody_and_links_nowhere(town: Town, deliver
         if kind in ("discord", "rocket", "msteams"):
             assert "](http" not in text
         if kind == "rocket":
+            assert "<http" not in text
             assert "@all" not in text
             assert "@here" not in text
     if kind == "discord":
