@@ -25,7 +25,7 @@ from interpreter.web.link_pages import BAD_LINKS, add_links
 from interpreter.web.people import Authority, Person, Unavailable
 from interpreter.web.problems import page_or_problem, problem, told
 from interpreter.web.rest import Views, add_api
-from interpreter.web.site import ASKER, SITE, Asker, Site, address_of, person_of
+from interpreter.web.site import ASKER, SITE, Asker, Site, address_of, host_of, person_of
 
 MOST_BODY = 64 * 1024
 REQUEST_S = 30.0
@@ -136,7 +136,7 @@ async def _logged(request: web.Request, handler: Handler) -> web.StreamResponse:
         status = response.status
     finally:
         person = person_of(request)
-        path = "/l/…" if request.path.startswith("/l/") else request.path[:300]
+        path = "/l/…" if request.path.startswith("/l/") else request.rel_url.raw_path[:300]
         log.info(
             "request",
             method=request.method,
@@ -168,7 +168,7 @@ async def _told(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def _hosted(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if not _is_ours(request.host, request.app[SITE].external_url):
+    if not _is_ours(host_of(request), request.app[SITE].external_url):
         raise web.HTTPMisdirectedRequest(text="this is not the host that you asked for; `--external-url` says its name")
     return await handler(request)
 
@@ -250,14 +250,14 @@ def _is_from_us(request: web.Request) -> bool:
     if origin is None:
         return True
     external = request.app[SITE].external_url
-    ours = {request.host.lower(), urlsplit(external or "").netloc.lower()}
+    ours = {host_of(request), urlsplit(external or "").netloc.lower()}
     netloc = urlsplit(origin).netloc.lower()
     return bool(netloc) and netloc in ours
 
 
 def _over_tls(request: web.Request) -> bool:
     external = request.app[SITE].external_url
-    outside = external is not None and urlsplit(external).netloc.lower() == request.host.lower()
+    outside = external is not None and urlsplit(external).netloc.lower() == host_of(request)
     return request.secure or (outside and urlsplit(external or "").scheme == "https")
 
 

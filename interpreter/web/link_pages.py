@@ -11,6 +11,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from aiohttp import web
 
 from interpreter.cluster.errors import ApiError
@@ -22,11 +23,13 @@ from interpreter.web.fitting import MOST_TEXT, Decision, Refused, Why, check
 from interpreter.web.keys import LinkKeys
 from interpreter.web.links import Link, LinkProblem, verify
 from interpreter.web.people import Person, Unavailable
-from interpreter.web.problems import Problem, told
+from interpreter.web.problems import problem, told
 from interpreter.web.rendering import STYLE, page, style
 from interpreter.web.site import SITE, Site, address_of, person_of
 from interpreter.web.standing import Standing
 from interpreter.web.steering import is_named
+
+log = structlog.get_logger(__name__)
 
 BAD_LINKS = (20, 10.0)
 """Links that are none: so many at once from one address, and so many a minute after that."""
@@ -57,7 +60,7 @@ async def _show(request: web.Request) -> web.Response:
         check(one, _decision(link, None, ""))
         await _allowed(request.app[SITE], link, person_of(request), one)
     except (Refused, ApiError, Unavailable) as error:
-        return _told(told(error))
+        return _told(error)
     return page("confirm.html", 200, **_said(request, link, one))
 
 
@@ -73,7 +76,7 @@ async def _act(request: web.Request) -> web.Response:
         decision = _decision(link, person, reason if isinstance(reason, str) else "")
         done = await decide(site.api, _owner(link), decision, uid=link.uid, allow=allow)
     except (Refused, ApiError, Unavailable) as error:
-        return _told(told(error))
+        return _told(error)
     return page("done.html", 200, link=link, one=done.standing, repeated=done.repeated, later=done.later)
 
 
@@ -147,7 +150,13 @@ def _said(request: web.Request, link: Link, one: Standing) -> dict[str, Any]:
     }
 
 
-def _told(what: Problem) -> web.Response:
+def _told(error: Exception) -> web.Response:
+    """Who follows a link may be anybody: what the cluster says of itself is for the log."""
+    if isinstance(error, ApiError):
+        log.warning("a link could not be followed", why=error.message)
+        what = problem(503, "the cluster does not answer as it should", "try again in a moment; nothing is lost")
+    else:
+        what = told(error)
     headers = {"Retry-After": str(what.retry_after)} if what.retry_after else {}
     response = page("sorry.html", what.status, heading="Nothing was done", what=what)
     response.headers.update(headers)

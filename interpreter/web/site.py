@@ -51,6 +51,11 @@ def person_of(request: web.Request) -> Person | None:
     return asker.person if asker is not None else None
 
 
+def host_of(request: web.Request) -> str:
+    """The host that is asked for, in small letters; empty for who says none. (aiohttp's own would ask the resolver.)"""
+    return request.headers.get("Host", "").lower()
+
+
 def address_of(request: web.Request) -> str:
     """Where a request comes from, for limits and the log: what the proxy in front of us says last, if there is one.
     Nothing is allowed by it."""

@@ -103,6 +103,13 @@ async def test_a_name_that_is_not_ours_is_not_answered(client: httpx.AsyncClient
     assert (await client.get("/echo", headers={"Host": host})).status_code == status
 
 
+async def test_who_says_no_host_is_not_answered(client: httpx.AsyncClient) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+    writer.write(b"GET /echo HTTP/1.0\r\n\r\n")
+    assert b" 421 " in await reader.readline()
+    writer.close()
+
+
 async def test_a_session_is_a_cookie_that_scripts_and_other_sites_do_not_have(client: httpx.AsyncClient) -> None:
     outside = {"Host": "rollway.example.com"}
     came = await client.post("/enter", data={"token": SECRET}, headers=outside)
@@ -215,9 +222,11 @@ async def test_the_log_says_who_asked_for_what_and_no_secret(
 ) -> None:
     await client.get("/echo", headers={"Authorization": f"Bearer {SECRET}"})
     await client.get("/l/1.cGF5bG9hZA.bWFj?a=b")
+    await client.get("/echo/%0Aperson=admin")
     logged = "".join(capsys.readouterr())
     assert "person=me" in logged
     assert "/l/…" in logged
+    assert "/echo/%0Aperson=admin" in logged
     for hidden in (SECRET, "cGF5bG9hZA", "a=b"):
         assert hidden not in logged
 

@@ -11,10 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
+from interpreter.cluster.connection import connect
 from interpreter.objects import Manifest
 from interpreter.web.keys import SECRET, LinkKeys
 from interpreter.web.linking import Linker
 from interpreter.web.links import Link, sign
+from tests.controlplane.cluster import ControlPlane
 from tests.interpreter.web.conftest import REVISION, Web
 from tests.rollway.cluster import objects, writing
 
@@ -192,6 +194,22 @@ async def test_read_only_has_no_links(web: Web) -> None:
     await web.start(read_only=True)
     somebody = await web.client(**HTML)
     assert (await somebody.post(f"/l/{await token(web, owner)}")).status_code == 403
+    assert web.asked(owner) == {}
+
+
+async def test_while_the_cluster_does_not_answer_a_link_says_so_and_nothing_of_the_cluster(
+    web: Web, control_plane: ControlPlane
+) -> None:
+    owner = web.waiting()
+    path = f"/l/{await token(web, owner)}"
+    async with await connect(str(control_plane.as_service_account(web.namespace, "weak", []))) as api:
+        web.api = api
+        await web.start()
+        somebody = await web.client(**HTML)
+        for answer in (await somebody.get(path), await somebody.post(path)):
+            assert answer.status_code == 503
+            assert "does not answer as it should" in text(answer)
+            assert "weak" not in answer.text
     assert web.asked(owner) == {}
 
 
