@@ -35,7 +35,7 @@ def command(
         list[str] | None,
         Option(
             "--allow-commands",
-            "Programs that tasks may start, separated by commas; may be repeated. `+NAME` adds to the usual ones.",
+            "Programs that tasks may start, separated by commas; may be repeated. `+NAME` adds one to the usual ones.",
             "NAMES",
         ),
     ] = None,
@@ -210,15 +210,16 @@ def _guarded(wanted: _Wanted, api: "Api | None") -> dict[str, Any]:
 
 
 def _allowed(given: list[str] | None, *, shell: bool) -> "Allowed":
-    from interpreter.tester.allowed import USUAL, Allowed
+    from interpreter.tester.allowed import LINES, TOOLS, Allowed
 
     names = [name.strip() for each in given or () for name in each.split(",") if name.strip()]
-    added = [name.removeprefix("+") for name in names if name.startswith("+")]
-    chosen = [name for name in names if not name.startswith("+")]
+    added = frozenset(name.removeprefix("+") for name in names if name.startswith("+"))
+    chosen = frozenset(name for name in names if not name.startswith("+"))
     if any(not name.strip("+") or any(blank in name for blank in " \t") for name in names):
         raise Stop("`--allow-commands` takes names of programs, such as `hey,curl,+bats`")
-    usual = USUAL if given is None or added else ()
-    return Allowed(frozenset((*(chosen or usual), *added)), shell)
+    if chosen or (given and not names):
+        return Allowed(chosen | added, chosen | added, shell)
+    return Allowed(LINES | added, TOOLS | added, shell)
 
 
 def _pattern(text: str | None) -> Any:

@@ -1,8 +1,9 @@
 """Which programs a task may start. Pure.
 
-A program is allowed by the name that a command line calls it by; a path is allowed only if that very path is. What an
-allowed program does is its own: `curl` reads files, `kubectl` does what the tester's account may. `--allow-shell` takes
-the bar away for lines that a policy writes, and lets it bring scripts along.
+A program is allowed by the name that a command line calls it by; a path is allowed only if that very path is. Lines
+that a policy writes may start less than the kinds of tasks do, whose command lines are made here: a locustfile is a
+program, so is a script of wrk or bats, and some of these tools fetch it from anywhere. What an allowed program does is
+its own: curl reads files. `--allow-shell` takes the bar away for lines, and lets a policy bring scripts along.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from typing import NamedTuple
 
 from interpreter.tester.payload import BadRequest
 
-USUAL = (
-    *("hey", "wrk", "ghz", "k6", "locust", "grpc_health_probe"),
-    *("curl", "grep", "jq", "bats", "helm", "kubectl"),
-    *("test", "true", "false", "echo", "sleep", "head", "tail", "wc", "tr", "cut"),
+LINES = frozenset(
+    (
+        *("hey", "ghz", "grpc_health_probe", "curl", "grep", "jq"),
+        *("test", "true", "false", "echo", "sleep", "head", "tail", "wc", "tr", "cut"),
+    )
 )
-"""What is allowed where nothing else is said: what Flagger's image has for tests, and small filters that neither write
-files nor start other programs."""
+"""What lines may start where nothing else is said: what cannot be made to run another program."""
+TOOLS = frozenset(("hey", "wrk", "ghz", "k6", "locust", "helm", "kubectl"))
+"""What the other kinds of tasks start."""
 
 
 class NotAllowed(BadRequest):
@@ -28,17 +31,19 @@ class NotAllowed(BadRequest):
 class Allowed(NamedTuple):
     """`shell`: a policy may have a shell run what it writes, and bring scripts."""
 
-    programs: frozenset[str] = frozenset(USUAL)
+    lines: frozenset[str] = LINES
+    tools: frozenset[str] = TOOLS
     shell: bool = False
 
-    def check(self, programs: Iterable[str]) -> None:
-        """Raises `NotAllowed`."""
+    def check(self, programs: Iterable[str], *, line: bool) -> None:
+        """Raises `NotAllowed`. Where a shell is allowed, a line may start what it likes."""
+        allowed = self.lines if line else self.tools
         for program in programs:
-            if program not in self.programs:
-                known = ", ".join(sorted(self.programs)) or "none"
+            if program not in allowed and not (line and self.shell):
+                where = "in a command line" if line else "here"
                 raise NotAllowed(
-                    f"`{program[:100]}` may not be run here: allowed are {known}; the operator adds one by "
-                    "`--allow-commands`"
+                    f"`{program[:100]}` may not be run {where}: allowed are {', '.join(sorted(allowed)) or 'none'}; "
+                    "the operator adds one by `--allow-commands`"
                 )
 
     def check_shell(self, why: str) -> None:

@@ -18,14 +18,17 @@ from pathlib import Path
 
 from interpreter.tester.processes import MARK
 
+_PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 _PROC = Path("/proc")
 
 
 def adopt() -> bool:
-    """Become the parent of orphans; False where there is no such thing."""
+    """Become the parent of orphans, and close our own memory and environment to them: what runs under our name could
+    read `/proc/PID/environ` (prctl(2), `PR_SET_DUMPABLE`). False where there is no such thing."""
     if not sys.platform.startswith("linux"):
         return False
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     return bool(ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
 

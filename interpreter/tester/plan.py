@@ -61,8 +61,8 @@ class Verdict(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`programs` are those that it starts, each of which must be allowed; `shell` is why it needs more than that, ""
-    if it does not. A `line` of the policy's own may start what it likes where a shell is allowed. `files` are written
-    into the task's folder, which is its working directory.
+    if it does not. A `line` was written by the policy, and may start other programs than what is made here. `files`
+    are written into the task's folder, which is its working directory.
 
     A task that `waits` is answered when it has ended, one that does not when it has begun; of the latter, `tells` says
     that the next call is refused once if it has failed. `timeout_s` of None is the tester's own.

@@ -65,7 +65,7 @@ class Server:
         allowed = self._settings.allowed
         log.info(
             "the tester listens", port=port, kept=self._settings.where, asks=self._settings.who, lost_tasks=lost,
-            programs=sorted(allowed.programs), shell=allowed.shell,
+            lines=sorted(allowed.lines), tools=sorted(allowed.tools), shell=allowed.shell,
         )  # fmt: skip
         return port
 

