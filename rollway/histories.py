@@ -102,7 +102,8 @@ def history(
 
 def _steps(run: RunShown, program: Program | None) -> Iterator[StepTaken]:
     """A statement that is several instructions, such as a ramp, is one step."""
-    traces = sorted([(entry.at_ms, entry.step) for entry in run.log] + [(p.at_ms, p.step) for p in run.series])
+    traces = [(entry.at_ms, entry.step) for entry in run.log] + [(p.at_ms, p.step) for p in run.series]
+    traces.sort(key=lambda trace: (trace[0] // 1000, trace[1]))  # the record has whole seconds, the checks have not
     begun: list[tuple[Instant, int]] = []
     for at, pc in traces:
         first = _first(program, pc)

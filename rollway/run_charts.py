@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from interpreter.analysis.show import plain
@@ -35,6 +36,8 @@ _MARKS = {
 }
 """What happened, by the word in the record; the rest is no turning point."""
 _MOST_MARKS = 12
+_LONG_LOG = 200
+"""Lines that the record keeps: one that is as long has lost some from its middle."""
 _NEAR_ALL = 0.8
 """Of shares above this the distance to 100% is what matters: the axis does not begin at nothing."""
 
@@ -86,8 +89,19 @@ def value_shown(value: float | None, line: CheckLine) -> str:
 
 
 def levels(run: RunShown) -> list[tuple[Instant, float]]:
-    """The canary's share (percent) from each moment at which it is known to have changed, oldest first."""
-    seen = sorted([(entry.at_ms, entry.weight) for entry in run.log] + [(p.at_ms, p.weight) for p in run.series])
+    """The canary's share (percent) from each moment at which it is known to have changed, oldest first.
+
+    The record has every change, in its order, by whole seconds. The checks have more exact times, and would come before
+    what came before them; so they are asked only for the time of which the record has been thinned out.
+    """
+    log = [(entry.at_ms, entry.weight) for entry in run.log]
+    gap = max(pairwise(log), key=lambda pair: pair[1][0] - pair[0][0], default=None)
+    seen = log
+    if len(log) >= _LONG_LOG and gap is not None:
+        (begin, _), (end, _) = gap
+        seen = sorted([*log, *((p.at_ms, p.weight) for p in run.series if begin + 1000 <= p.at_ms < end)])
+    elif not log:
+        seen = [(p.at_ms, p.weight) for p in run.series]
     changes: list[tuple[Instant, float]] = []
     for at_ms, weight in seen:
         if not changes or changes[-1][1] != weight:

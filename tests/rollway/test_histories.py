@@ -271,3 +271,16 @@ def test_the_name_of_the_file_stays_in_this_folder(tmp_path: Path, monkeypatch: 
     assert main(["report", "--from", "h.json"]) == 0
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["h.json", "up-2.html"]
+
+
+def test_a_check_in_the_second_of_a_change_does_not_undo_it() -> None:
+    """The record has whole seconds: what came after a check may be said to have come before it."""
+    log = [
+        {**entry("TrafficRouted", "canary weight 10%", "10:01:00"), "step": 0, "weight": 10},
+        {**entry("TrafficRouted", "canary weight 30%", "10:02:00"), "step": 2, "weight": 30},
+    ]
+    table = "at step weight verdict 1\n2026-11-23T10:02:00.400Z 1 10 pass 0.002\n2026-11-23T10:03:00Z 3 30 pass 0.002\n"
+
+    data = to_data(told(run(log=log, checks={"lines": [ERRORS], "table": table})))
+
+    assert [(each["at"][11:19], each["weight"]) for each in data["weights"]] == [("10:01:00", 10.0), ("10:02:00", 30.0)]
