@@ -3,12 +3,15 @@ hostile text calls anybody, is a link, or makes a message too long. Which alerts
 
 from __future__ import annotations
 
+import ast
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dsl.ir import Program, Service, Traffic, WorkloadRef
+from interpreter import channels
 from interpreter.channels.delivery import Delivery
 from interpreter.channels.message import Message, message_of
 from interpreter.channels.pagerduty import key_of
@@ -218,3 +221,15 @@ def test_a_hook_path_is_a_secret_and_an_open_address_is_not() -> None:
 
     assert HOOK in "".join(sorted(line("slack", There()).secrets))  # type: ignore[arg-type]
     assert not line("cloudevents", There()).secrets  # type: ignore[arg-type]
+
+
+def test_the_forms_are_pure() -> None:
+    """What a service is sent depends on the message and the line alone."""
+    shells = {"delivery.py", "posting.py", "local.py"}
+    for path in Path(channels.__file__).parent.glob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        if path.name not in shells:
+            assert not names & {"asyncio", "httpx", "os", "random", "structlog", "time"}, path
+            assert not names & {f"interpreter.channels.{shell.removesuffix('.py')}" for shell in shells}, path
