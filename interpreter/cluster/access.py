@@ -98,6 +98,12 @@ JUDGE: tuple[Rule, ...] = (
 )
 """Of the web server, in the whole cluster: it has no rights of its own to give away."""
 
+PAGES: tuple[Rule, ...] = (
+    Rule("apps", ("replicasets",), ("list",), "to show pods in their sets"),
+    Rule("events.k8s.io", ("events",), ("list",), "to show what happened"),
+)
+"""Of the pages, where there are rollouts, beside what everybody has."""
+
 LINK_KEYS: tuple[Rule, ...] = (
     Rule(CORE, ("secrets",), ("create",), "to make the keys of links"),
     Rule(CORE, ("secrets",), ("get", "patch"), "to sign links, and to renew their keys", only=("rollway-link-keys",)),

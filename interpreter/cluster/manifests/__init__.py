@@ -13,7 +13,7 @@ from importlib.resources import files
 from string import Template
 from typing import Literal
 
-from interpreter.cluster.access import ADMISSION, ADMISSION_SECRET, JUDGE, LEASES, LINK_KEYS, ROUTES, Rule, rules
+from interpreter.cluster.access import ADMISSION, ADMISSION_SECRET, JUDGE, LEASES, LINK_KEYS, PAGES, ROUTES, Rule, rules
 
 NAME = "rollway-controller"
 WEB_PORT = 8081
@@ -130,6 +130,8 @@ def _web_access(wanted: Installation) -> Iterable[str]:
         return
     name = f"{NAME}-web" if wanted.watched is None else f"{NAME}-web-{wanted.namespace}"
     yield _role(wanted, name, JUDGE, within=None)
+    if wanted.web.dashboard:
+        yield _role(wanted, NAME + "-pages", PAGES, within=wanted.watched)
     if wanted.web.links:
         yield _role(wanted, NAME + "-links", LINK_KEYS, within=wanted.namespace)
 

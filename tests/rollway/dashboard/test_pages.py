@@ -9,10 +9,14 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+import yaml
 
 from interpreter.objects import Manifest
 from interpreter.web.people import ClusterAuthority
+from rollway.__main__ import main
+from rollway.exit_codes import ExitCode
 from tests.controlplane.cluster import ControlPlane
+from tests.interpreter.cluster.life import deployment
 from tests.rollway.cluster import objects, writing
 from tests.rollway.dashboard.board import PERSON, board, checked
 
@@ -322,6 +326,30 @@ async def test_the_verb_alone_lets_somebody_approve(control_plane: ControlPlane,
     said = asked(control_plane, owner, "approve")
     assert said is not None
     assert said["by"] == f"system:serviceaccount:{namespace}:viewer"
+
+
+async def test_what_install_grants_is_enough_to_show_everything(
+    control_plane: ControlPlane, namespace: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ("--web", "--dashboard", "--watch-namespace", namespace, "--namespace", namespace, "--provider", "istio")
+    assert main(["install", *line]) == ExitCode.FINE
+    documents = list(yaml.safe_load_all(capsys.readouterr().out))
+    rules, cluster = (
+        [rule for one in documents if one["kind"] == kind for rule in one["rules"]] for kind in ("Role", "ClusterRole")
+    )
+    kubeconfig = control_plane.as_service_account(namespace, "controller", rules, cluster)
+    owner = waiting(control_plane, namespace)
+    workload = deployment("checkout")
+    control_plane.api.call("POST", f"/apis/apps/v1/namespaces/{namespace}/deployments", workload)
+    pods = f"/api/v1/namespaces/{namespace}/pods?labelSelector=app%3Dcheckout"
+    control_plane.api.until(pods, lambda found: len(found["items"]) == 2)
+    at_work = board(str(kubeconfig), namespace, authority=ClusterAuthority)
+    token = viewer(control_plane, namespace, "get", "list")
+    async with at_work as here, here._replace(token=token).client() as client:
+        everything, page = (await client.get("/")).text, (await client.get(address(owner))).text
+    assert "Not everything can be seen" not in everything
+    assert "Not everything can be seen" not in page
+    assert "ReplicaSet checkout-" in page
 
 
 async def test_one_who_may_not_list_is_told_what_keeps_the_page_from_showing(
