@@ -11,12 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dsl import ir_json
+from interpreter import state_json
+from interpreter.local.journal import Journal
 from interpreter.objects import Manifest
+from interpreter.state import CheckLine, CheckRow, CheckSeries, Entry, Outcome, Run, State, Verdict
 from rollway.__main__ import main
 from rollway.cluster.reading import instant
 from rollway.cluster.shown import run_shown
 from rollway.exported import read
 from rollway.histories import FORMAT, Change, History, from_data, history, line, to_data
+from rollway.journalled import read as recall
 from rollway.report_page import page
 from rollway.terminal import Stop
 from tests.rollway.cluster import objects
@@ -284,3 +289,53 @@ def test_a_check_in_the_second_of_a_change_does_not_undo_it() -> None:
     data = to_data(told(run(log=log, checks={"lines": [ERRORS], "table": table})))
 
     assert [(each["at"][11:19], each["weight"]) for each in data["weights"]] == [("10:01:00", 10.0), ("10:02:00", 30.0)]
+
+
+# --- from a run on this machine ---------------------------------------------------------------------------------
+
+
+async def kept(folder: Path, state: State) -> None:
+    journal = Journal(folder)
+    journal.note("program", ir_json.to_data(objects.program()))
+    await journal.keep("state", json.loads(state_json.encode(state)))
+    journal.close()
+
+
+async def test_the_journal_of_a_run_on_this_machine_has_a_history(tmp_path: Path) -> None:
+    rows = (CheckRow(NOW - 60_000, 3, 30.0, Verdict.FAIL, (0.2,)),)
+    line_of_it = CheckLine("success_rate >= 99%", "require", "success_rate", "percent", ">=", 0.99)
+    log = (Entry(NOW - 90_000, 0, 10.0, "TrafficRouted", "canary weight 10%"),)
+    run_of_it = Run(
+        *(4, "v2", "digest", NOW - 120_000, 0),
+        outcome=Outcome.ROLLED_BACK,
+        reason="3 failed checks",
+        ended_ms=NOW,
+        log=log,
+        series=CheckSeries((line_of_it,), rows),
+    )
+    await kept(tmp_path, State(run=run_of_it, wall_ms=NOW))
+
+    one = recall(str(tmp_path))
+
+    assert (one.name, one.run.number, one.run.outcome, one.run.reason) == (
+        "checkout",
+        4,
+        "rolled_back",
+        "3 failed checks",
+    )
+    assert [(each.line.name, each.value, each.threshold) for each in one.run.series[0].values] == [
+        ("success_rate", 0.2, 0.99)
+    ]
+    assert "3 failed checks" in page(one, NOW)
+
+
+async def test_a_journal_in_which_nothing_was_rolled_out_says_so(tmp_path: Path) -> None:
+    await kept(tmp_path, State())
+    with pytest.raises(Stop, match="nothing has been rolled out yet"):
+        recall(str(tmp_path))
+
+
+def test_a_journal_of_another_version_is_told(tmp_path: Path) -> None:
+    (tmp_path / "journal").write_bytes(b"not a journal\n")
+    with pytest.raises(Stop, match="has no state of a version that is known here"):
+        recall(str(tmp_path))

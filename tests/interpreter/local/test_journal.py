@@ -85,3 +85,15 @@ def test_a_second_run_is_told_who_has_the_folder(tmp_path: Path) -> None:
         lock = Lock(tmp_path)
         lock.take()
         lock.release()
+
+
+async def test_who_only_looks_reads_what_is_whole_and_writes_nothing(tmp_path: Path) -> None:
+    await written(tmp_path)
+    path = tmp_path / "journal"
+    torn = path.read_bytes() + b"deadbeef state {"
+    path.write_bytes(torn)
+
+    assert module.latest(tmp_path)["state"] == {"phase": "Progressing"}
+    assert path.read_bytes() == torn
+    with pytest.raises(OSError, match="No such file"):
+        module.latest(tmp_path / "elsewhere")
