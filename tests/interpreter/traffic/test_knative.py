@@ -14,11 +14,12 @@ from interpreter.traffic.provider import ORIGINAL, TrafficError
 from interpreter.workloads.kind import REVISION
 from interpreter.workloads.knative import FLAGGERS_PRIMARY, PRIMARY, KnativeKind, promoted
 from tests.interpreter.traffic.pretence import Pretence
-from tests.interpreter.traffic.rigs_knative import NEW, OLD, service, site
+from tests.interpreter.traffic.rigs import RIGS
+from tests.interpreter.traffic.rigs_knative import NEW, OLD, service
 from tests.interpreter.traffic.situations import HEADER, STICKY, matching, weight
 
 KNATIVE = Knative()
-SITE = site("test")
+SITE = RIGS["knative"]("test").site
 LATEST: dict[str, Any] = {"latestRevision": True, "percent": 100}
 
 

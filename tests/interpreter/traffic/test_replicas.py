@@ -153,6 +153,16 @@ def test_a_weight_is_reached_when_the_pods_are_ready_and_not_before() -> None:
     assert seen == [(weight(33.33), (4, 2)), (weight(50), (2, 2)), (weight(50), (2, 2))]
 
 
+def test_a_weight_that_was_reached_once_is_not_reached_again_by_that() -> None:
+    town = Town(4)
+    for routing in (weight(50), HOME):
+        town.settle(routing)
+    town.cluster.objects[town.target]["spec"]["replicas"] = 2
+    town.cluster.objects[town.target]["status"]["readyReplicas"] = 2
+    town.cluster.do(REPLICAS.render(SITE, weight(50), town.cluster.objects))
+    assert (town.read(), town.behind) == (weight(33.33), (4, 2))
+
+
 def test_a_pod_that_fails_later_is_no_other_weight_and_one_too_many_is() -> None:
     town = Town(4)
     town.settle(weight(50))
