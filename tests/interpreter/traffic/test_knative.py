@@ -68,6 +68,13 @@ def test_a_further_revision_gets_nothing_by_itself() -> None:
     assert cluster.route(HOME) == HOME
 
 
+def test_traffic_that_was_given_back_by_hand_is_seen() -> None:
+    cluster = Cluster()
+    cluster.route(weight(20))
+    cluster.service["spec"]["traffic"] = [{"revisionName": OLD, "percent": 100}]
+    assert cluster.read() == HOME
+
+
 def test_a_promotion_leads_everything_to_the_new_primary() -> None:
     cluster = Cluster(None, **{PRIMARY: OLD, FLAGGERS_PRIMARY: OLD})
     cluster.route(weight(20))
@@ -84,7 +91,7 @@ def test_a_promotion_leads_everything_to_the_new_primary() -> None:
     "status",
     [
         {},
-        {"latestCreatedRevisionName": NEW, "latestReadyRevisionName": OLD},
+        {"latestCreatedRevisionName": NEW, "latestReadyRevisionName": OLD, "observedGeneration": 2},
         {"latestCreatedRevisionName": NEW, "latestReadyRevisionName": NEW, "observedGeneration": 1},
     ],
 )
