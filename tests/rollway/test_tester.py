@@ -15,9 +15,11 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from rollway.__main__ import main
 from rollway.exit_codes import ExitCode
+from tests.controlplane.cluster import ControlPlane
 
 PATIENCE_S = 60.0
 LISTENS = "the tester listens"
@@ -26,9 +28,9 @@ LISTENS = "the tester listens"
 class Process:
     """A tester on this machine that keeps its state in a folder."""
 
-    def __init__(self, folder: Path, *more: str) -> None:
+    def __init__(self, folder: Path, *more: str, state: str = "") -> None:
         self.log = folder / "log"
-        line = ("tester", "--listen", "127.0.0.1:0", "--state", str(folder / "state"), *more)
+        line = ("tester", "--listen", "127.0.0.1:0", "--state", state or str(folder / "state"), *more)
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 (sys.executable, "-m", "rollway", *line), stdout=log, stderr=log, cwd=Path(__file__).parents[2]
@@ -52,8 +54,8 @@ class Process:
 
 
 @contextmanager
-def running(folder: Path, *more: str) -> Iterator[Process]:
-    made = Process(folder, *more)
+def running(folder: Path, *more: str, state: str = "") -> Iterator[Process]:
+    made = Process(folder, *more, state=state)
     try:
         yield made
     finally:
@@ -109,6 +111,26 @@ def test_it_ends_in_order_when_it_is_told_to(tmp_path: Path) -> None:
         tester.process.send_signal(signal.SIGTERM)
         assert tester.process.wait(PATIENCE_S) == ExitCode.FINE
         assert "the tester is told to stop" in tester.log.read_text()
+
+
+def test_in_a_cluster_gates_are_the_clusters_and_so_are_people(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    control_plane.install_crds("rollway")
+    line = ("--kubeconfig", str(control_plane.kubeconfig), "--token-review", "--protect", "gates")
+    rules = [{"apiGroups": ["rollway.dev"], "resources": ["rollouts"], "verbs": ["approve"]}]
+    kubeconfig = control_plane.as_service_account(namespace, "approver", rules)
+    token = yaml.safe_load(kubeconfig.read_text())["users"][0]["user"]["token"]
+    gate = {"name": "podinfo", "namespace": namespace}
+    with running(tmp_path, *line, "--state-namespace", namespace, state="cluster") as tester:
+        assert tester.http.post("/gate/open", json=gate).status_code == 401
+        opened = tester.http.post("/gate/open", json=gate, headers={"Authorization": f"Bearer {token}"})
+        assert opened.status_code == 202, opened.text
+        assert tester.post(type="bash", cmd="true").status_code == 200
+    kept = control_plane.api.get(f"/api/v1/namespaces/{namespace}/configmaps/rollway-gates")["data"]
+    assert f"system:serviceaccount:{namespace}:approver" in kept[f"gate_podinfo.{namespace}"]
+    tasks = control_plane.api.get(f"/api/v1/namespaces/{namespace}/configmaps/rollway-tester-tasks")["data"]
+    assert [json.loads(each)["state"] for each in tasks.values()] == ["passed"]
 
 
 @pytest.mark.parametrize(
