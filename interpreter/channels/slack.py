@@ -64,7 +64,8 @@ def form(message: Message, line: Line, handle: str) -> tuple[Request, ...]:
 
 def is_bot(line: Line) -> bool:
     """A token, and either no address or that of the Web API: with any other address it is a webhook's."""
-    return bool(line.token) and (not line.address or "/api" in line.address)
+    address = line.address.rstrip("/")
+    return bool(line.token) and (not address or address.endswith("/api") or "/api/chat." in address)
 
 
 def judge(request: Request, answer: Answer) -> Verdict:

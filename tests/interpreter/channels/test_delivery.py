@@ -251,6 +251,15 @@ async def test_a_bot_shows_one_message_for_a_run_and_says_the_details_in_its_thr
     assert len(town.shown) == 2
 
 
+async def test_a_token_for_a_gateway_before_a_webhook_makes_no_bot(town: Town, delivery: Delivery) -> None:
+    gateway = Line("slack", f"{town.url}/services/api/of/ours", "on-call", token=BOT, hidden=True)
+    assert (await delivery.send(letter(message(), gateway))).ok
+    assert town.calls[0].path == "/services/api/of/ours"
+    assert town.calls[0].headers["authorization"] == f"Bearer {BOT}"
+    base = Line("slack", f"{town.url}/api/", "on-call", token=BOT, hidden=True)
+    assert (await delivery.send(letter(message(key="2"), base))).handle
+
+
 async def test_a_handle_from_before_a_restart_is_used(town: Town, delivery: Delivery, poster: Poster) -> None:
     where = line("bot", town)
     begun = await delivery.send(letter(message("NewRevision"), where))
