@@ -90,8 +90,11 @@ def csrf_of(request: web.Request) -> str:
 
 
 async def log_in(request: web.Request, response: web.StreamResponse, token: str) -> Person | None:
-    """Begin a session with this token; None, and no session, if it is not valid. Raises `Unavailable`, and
-    `web.HTTPTooManyRequests` for an address that has tried too often."""
+    """Begin a session with this token; None, and no session, if it is not valid. Raises `Unavailable`,
+    `web.HTTPTooManyRequests` for an address that has tried too often, and `web.HTTPForbidden` where another site leads
+    somebody in, by a link with a token of its own."""
+    if not _is_from_us(request):
+        raise web.HTTPForbidden(text="another site has sent you here to log in; open the address yourself")
     person = await _recognised(request, token.strip())
     if person is not None:
         session.begin(response, token.strip(), secure=_over_tls(request))

@@ -33,7 +33,8 @@ async def _read(request: web.Request) -> web.Response:
 
 async def _enter(request: web.Request) -> web.Response:
     response = web.Response(text="in")
-    person = await log_in(request, response, str((await request.post()).get("token", "")))
+    token = request.query.get("token") or (await request.post()).get("token", "")
+    person = await log_in(request, response, str(token))
     return response if person is not None else web.Response(status=401)
 
 
@@ -69,7 +70,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         app = application(api, LocalAuthority(SECRET, "me"), external_url=URL + "/")
         app.router.add_route("*", "/echo", _echo)
         app.router.add_post("/read", _read)
-        app.router.add_post("/enter", _enter)
+        app.router.add_route("*", "/enter", _enter)
         app.router.add_post("/leave", _leave)
         app.router.add_get("/stuck", _stuck)
         app.router.add_get("/stream", lasting(_stream))
@@ -158,6 +159,10 @@ async def test_the_word_may_stand_in_the_form(client: httpx.AsyncClient) -> None
 async def test_another_site_cannot_log_somebody_in(client: httpx.AsyncClient) -> None:
     came = await client.post("/enter", data={"token": SECRET}, headers={"Origin": "https://evil.example.com"})
     assert (came.status_code, came.headers.get("Set-Cookie")) == (403, None)
+    led = await client.get("/enter", params={"token": SECRET}, headers={"Sec-Fetch-Site": "cross-site"})
+    assert (led.status_code, led.headers.get("Set-Cookie")) == (403, None)
+    typed = await client.get("/enter", params={"token": SECRET}, headers={"Sec-Fetch-Site": "none"})
+    assert (typed.status_code, "Set-Cookie" in typed.headers) == (200, True)
 
 
 async def test_a_token_of_a_program_needs_no_form_and_a_bad_one_is_refused(client: httpx.AsyncClient) -> None:
