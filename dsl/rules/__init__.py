@@ -15,6 +15,7 @@ from dsl.diagnostics import Diagnostic
 from dsl.rules import (
     bounds,
     capability,
+    channels,
     coverage,
     guardrails,
     handlers,
@@ -40,6 +41,7 @@ RULES: tuple[ModuleType, ...] = (
     bounds,
     handlers,
     capability,
+    channels,
     templates,
     regex,
     secrets,

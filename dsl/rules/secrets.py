@@ -70,14 +70,6 @@ _TELLING_KEY = re.compile(
 _PLACEHOLDER = re.compile(r"\{\{|\$\{|\$\(|^<.*>$|^\*+$|^$")
 _RANDOM = re.compile(r"[A-Za-z0-9+/_=-]{28,}")
 _RANDOM_BITS = 4.2
-_NEED_SECRET = {
-    "slack": "the webhook under `address`, or a bot's token under `token`",
-    "msteams": "the workflow's URL under `address`",
-    "discord": "the webhook under `address`",
-    "rocket": "the webhook under `address`",
-    "gchat": "the webhook under `address`",
-    "pagerduty": "the integration key under `token`",
-}
 _METADATA = frozenset(
     {"169.254.169.254", "169.254.170.2", "100.100.100.200", "metadata.google.internal", "fd00:ec2::254"}
 )
@@ -99,7 +91,6 @@ def check(context: Context) -> Iterator[Diagnostic]:
     for channel in context.every(syntax.Channel):
         for setting in ("webhook", "cloudevents", "alertmanager"):
             yield from _target(channel.items, setting)
-        yield from _unreachable(channel)
     for metric in context.every(syntax.Metric):
         if type(metric.body) is tuple:
             yield from _target(metric.body, "server")
@@ -177,19 +168,6 @@ def _target(fields: tuple[object, ...], name: str) -> Iterator[Diagnostic]:
             labels=[Label(secret.span, "this one")],
             help="use `https://`",
         )
-
-
-def _unreachable(channel: syntax.Channel) -> Iterator[Diagnostic]:
-    """A chat service lets in whoever knows its address, so that stands in a Secret."""
-    for kind, holds in _NEED_SECRET.items():
-        room = field(channel.items, kind)
-        if room is not None and field(channel.items, "secret") is None:
-            yield finding(
-                "RW607",
-                f"the channel `{channel.name.text}` has no Secret, so its messages cannot be sent",
-                room.span,
-                help=f'add `secret "…"`, the name of a Secret with {holds}',
-            )
 
 
 def _short(url: str) -> str:
