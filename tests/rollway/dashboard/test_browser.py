@@ -229,6 +229,20 @@ async def test_a_page_that_lost_its_server_says_so_and_comes_back(
     person.complaints.clear()  # that the server was away is said in the console
 
 
+async def test_a_link_in_a_chat_leads_to_the_page_of_who_is_logged_in(
+    control_plane: ControlPlane, namespace: str, people: People
+) -> None:
+    """`localhost` is another site than `127.0.0.1`, so that the browser keeps the session's cookie from the first
+    request; the page is asked for once more by itself."""
+    shop(control_plane, namespace)
+    async with board(str(control_plane.kubeconfig), namespace) as here:
+        page = (await enter(here, people)).page
+        await page.goto(here.url.replace("127.0.0.1", "localhost") + "/login")
+        await page.evaluate(f"location.href = {here.url + address(namespace)!r}")
+        await expect(page.locator("h1")).to_contain_text("checkout")
+        assert page.url == here.url + address(namespace)
+
+
 async def test_hostile_text_stays_text_in_the_browser(
     control_plane: ControlPlane, namespace: str, people: People
 ) -> None:

@@ -328,6 +328,25 @@ async def test_the_verb_alone_lets_somebody_approve(control_plane: ControlPlane,
     assert said["by"] == f"system:serviceaccount:{namespace}:viewer"
 
 
+async def test_what_a_kubeconfig_may_not_do_is_refused_in_the_words_of_the_cluster(
+    control_plane: ControlPlane, namespace: str
+) -> None:
+    """On one's own machine everything is offered that fits: the API server has the last word."""
+    owner = waiting(control_plane, namespace)
+    rules = [
+        {"apiGroups": ["rollway.dev"], "resources": ["rollouts", "rolloutruns"], "verbs": ["get", "list", "watch"]}
+    ]
+    kubeconfig = control_plane.as_service_account(namespace, "reader", rules)
+    async with board(str(kubeconfig), namespace) as here, here.client() as client:
+        page = (await client.get(address(owner))).text
+        assert "Not everything can be seen" in page
+        assert "do-approve" in page
+        sent = await confirmed(client, owner, "approve")
+    assert (sent.status_code, "the cluster refused" in sent.text) == (502, True)
+    assert "cannot patch" in sent.text
+    assert asked(control_plane, owner, "approve") is None
+
+
 async def test_what_install_grants_is_enough_to_show_everything(
     control_plane: ControlPlane, namespace: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
