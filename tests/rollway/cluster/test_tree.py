@@ -17,7 +17,7 @@ from rollway.cluster.growing import Growing
 from rollway.cluster.shown import run_shown, runs_of, shown
 from rollway.cluster.tree import Tree, grown, roots_of, selectors, tree
 from tests.rollway.cluster import objects, workloads, writing
-from tests.rollway.cluster.conftest import Cluster
+from tests.rollway.cluster.conftest import Cluster, on_terminal
 
 LIMIT_S = 60
 
@@ -241,3 +241,15 @@ def test_status_shows_it(cluster: Cluster) -> None:
     assert said.code == 0, said.err
     assert re.search(r"^primary  deployment/checkout-primary +70% checkout:1 +\d/3 ", said.out, re.MULTILINE)
     assert re.search(r"^canary  deployment/checkout +30% checkout:2 +\d/2 ", said.out, re.MULTILINE)
+
+
+def test_a_watch_on_a_terminal_shows_it(cluster: Cluster) -> None:
+    owner = cluster.rollout()
+    cluster.run(owner)
+    write(cluster, PRIMARY)
+
+    said, code = on_terminal(cluster, b"", "status", "checkout", "--watch", "--timeout", "4s")
+
+    assert code == 4
+    assert "primary  deployment/checkout-primary" in said
+    assert "not at rest after 4s" in said
