@@ -16,7 +16,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from interpreter.state import Instant
 from rollway.charts import STYLE, Chart, draw
@@ -66,6 +66,7 @@ def environment(now: Callable[[], Instant] = lambda: int(time.time() * 1000)) ->
         path=path,
         share=lambda weight: f"{weight:g}%",
         svg=_svg,
+        told=_told,
         took=lambda run: _took(run, now()),
         until=lambda at: _until(at, now()),
         when=table.when,
@@ -95,6 +96,15 @@ def _took(run: RunShown, now: Instant) -> str:
     if run.started is None or not run.number:  # nobody says when the first primary was there
         return table.NOTHING
     return table.length((run.ended or now) - run.started)
+
+
+def _told(words: str) -> Markup:
+    """A text of ours or of anybody's, with what stands between backticks as code."""
+    pieces = words.split("`")
+    if len(pieces) % 2 == 0:
+        return escape(words)
+    made = (Markup("<code>{}</code>").format(piece) if at % 2 else escape(piece) for at, piece in enumerate(pieces))
+    return Markup().join(made)
 
 
 def _svg(chart: Chart) -> Markup:

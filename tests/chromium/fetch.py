@@ -37,6 +37,8 @@ _FONTS = """<?xml version="1.0"?>
   <cachedir>{folder}/cache</cachedir>
   <match target="pattern"><test name="family"><string>system-ui</string></test>
     <edit name="family" mode="assign" binding="strong"><string>Open Sans</string></edit></match>
+  <match target="pattern"><test name="family"><string>ui-monospace</string></test>
+    <edit name="family" mode="assign" binding="strong"><string>DejaVu Sans Mono</string></edit></match>
 </fontconfig>
 """
 _SCRIPT = """#!/bin/sh
@@ -51,7 +53,7 @@ def find(*, may_fetch: bool, environment: Mapping[str, str] = os.environ) -> Pat
             raise UnavailableError(f"ROLLWAY_CHROMIUM is `{named}`, which is no program")
         return Path(named)
     room = cache(environment) / "chromium"
-    folder = room / VERSION
+    folder = room / _digest()
     program = folder / "run"
     if os.access(program, os.X_OK):
         return program
@@ -64,6 +66,11 @@ def find(*, may_fetch: bool, environment: Mapping[str, str] = os.environ) -> Pat
         if not os.access(program, os.X_OK):
             _fetch(folder)
     return program
+
+
+def _digest() -> str:
+    """Of the recipe, so that a change of it makes all anew."""
+    return hashlib.sha256("\0".join((VERSION, SHA256, _FONTS, _SCRIPT)).encode()).hexdigest()[:16]
 
 
 def _fetch(folder: Path) -> None:

@@ -161,6 +161,21 @@ def test_hostile_text_is_text(page: Callable[[str], str], text: str) -> None:
     assert not [one for one in hostile.addresses if one.strip().lower().startswith(SCHEMES)]
 
 
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("gate `go` is shut", "gate <code>go</code> is shut"),
+        ("`<b>`", "<code>&lt;b&gt;</code>"),
+        ("<i>`x`</i>", "&lt;i&gt;<code>x</code>&lt;/i&gt;"),
+        ("one ` alone <b>", "one ` alone &lt;b&gt;"),
+        ("", ""),
+    ],
+)
+def test_what_stands_between_backticks_is_code_and_nothing_else(words: str, wanted: str) -> None:
+    template = rendering.environment().from_string("{{ words | told }}")
+    assert template.render(words=words) == wanted
+
+
 def test_the_text_is_still_to_be_read() -> None:
     """So that the corpus is known to have been on the page."""
     assert Seen(one_page(CORPUS[0])).text.count(CORPUS[0]) > 20
