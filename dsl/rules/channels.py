@@ -61,7 +61,7 @@ def _useless(channel: syntax.Channel, kind: syntax.Field) -> Iterator[Diagnostic
     for item in channel.items:
         if isinstance(item, syntax.Field) and item.name.text in of_no_use:
             name = item.name.text
-            users = [f"`{each}`" for each, names in _OWN.items() if name in names]
+            users = [each for each, names in _OWN.items() if name in names]
             yield finding(
                 "RW608",
                 f"`{word}` has no use for `{name}`",
