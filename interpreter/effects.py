@@ -84,9 +84,12 @@ def durable(state: State) -> State:
 
 
 def unwritten_for_ms(previous: State, state: State) -> int | None:
-    """How long from now nothing of `state` needs to be written for its own sake; None if all of it has been."""
+    """How long from now nothing of `state` needs to be written for its own sake; None if all of it has been. To have a
+    reason at all, or none any more, is news at once."""
     if previous.reason == state.reason:
         return None
+    if not (previous.reason and state.reason):
+        return 0
     return max(0, REASON_MS - (state.clock_ms - previous.clock_ms))
 
 

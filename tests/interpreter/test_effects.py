@@ -31,6 +31,12 @@ def test_a_reason_is_written_once_it_has_stood(after: int, is_written: bool) -> 
     assert unwritten_for_ms(WAITS, now) == REASON_MS - after
 
 
+@pytest.mark.parametrize(("before", "after"), [("", "waiting"), ("suspended", "")])
+def test_the_first_reason_and_the_end_of_the_last_are_news_at_once(before: str, after: str) -> None:
+    now = replace(WAITS, reason=after)
+    assert written(replace(WAITS, reason=before), now) == now
+
+
 def test_a_reason_goes_with_whatever_else_is_written() -> None:
     now = replace(WAITS, reason="", phase=Phase.INITIALIZED)
     assert written(WAITS, now) == now
