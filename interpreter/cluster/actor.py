@@ -20,6 +20,7 @@ from interpreter.cluster.arranging import Arranging
 from interpreter.cluster.diagnosing import Diagnosing
 from interpreter.cluster.errors import Conflict, Forbidden
 from interpreter.cluster.libraries import guardrails
+from interpreter.cluster.logging import bind
 from interpreter.cluster.moving import Moving
 from interpreter.cluster.owner import API_VERSIONS, CANARY, Owner
 from interpreter.cluster.parts import Parts
@@ -31,6 +32,8 @@ from interpreter.cluster.runs import Recalled, Runs
 from interpreter.cluster.runtime import ClusterRuntime
 from interpreter.cluster.subject import Subject, custom_resource
 from interpreter.cluster.takeover import takeover
+from interpreter.cluster.telemetry.standing import Standing
+from interpreter.cluster.telemetry.tally import Tally
 from interpreter.driver import Driver
 from interpreter.objects import Manifest, Ref
 from interpreter.phases import AT_REST
@@ -58,12 +61,23 @@ class Actor:
         self._runtime: ClusterRuntime | None = None
         self._diagnosing: Diagnosing | None = None
         self._moving: Moving | None = None
+        self._tally = Tally(parts.meters)
         self._reporting = Reporting(parts.api, parts.caches, parts.recorder, parts.clock)
 
     @property
     def state(self) -> State | None:
         """What is known of the rollout, None before the first look."""
         return self._driver.state if self._driver is not None else None
+
+    @property
+    def standing(self) -> Standing | None:
+        """What is told of it at `/metrics`; None if its object is gone."""
+        owner, driver = self._owner(), self._driver
+        if owner is None:
+            return None
+        program, state = (driver.program, driver.state) if driver is not None else (None, None)
+        phase = str(state.phase) if state is not None else str(owner.status.get("phase") or "")
+        return Standing(self.ref, owner.spec, program, state, self._tally, phase)
 
     @property
     def wake_at_ms(self) -> Instant | None:
@@ -75,12 +89,14 @@ class Actor:
 
         Raises `Conflict`, `ApiError`, `TrafficError`, `WorkloadError` and `Stuck` for what may pass.
         """
+        self._bind()
         owner = self._owner()
         if owner is None or (owner.deleted and not _OURS.intersection(owner.finalizers)):
             await self.close()
             return None
         policy = await self._policy_of(owner)
         driver = await self._driver_of(owner, policy)
+        self._bind()
         if driver is None or self._runtime is None:
             await self._reporting.invalid(owner, policy.problems)
             if owner.deleted:
@@ -105,6 +121,12 @@ class Actor:
             await self._let_go(owner, self._runtime.subject)
             return None
         return step.wake_at_ms
+
+    def _bind(self) -> None:
+        """From here on each line of the log says which revision and step it is about."""
+        run = self.state.run if self.state is not None else None
+        if run is not None:
+            bind(revision=run.revision, step=str(run.cursor.pc + 1))
 
     async def trouble(self, error: Exception) -> None:
         """Show what keeps the rollout from going on."""
@@ -224,6 +246,7 @@ class Actor:
             finished=self._finished,
             clock=parts.clock,
             state=state,
+            tally=self._tally,
         )
         self._runtime, self._diagnosing, self._moving = runtime, diagnosing, moving
         self._driver = Driver(program, runtime, state, boundary=parts.boundary, on_wake=self._wake)
@@ -262,6 +285,7 @@ class Actor:
                 await self._moving.go_on(owner, driver.state)
             before = driver.state.phase
             step, moved = await driver.pass_once()
+            self._bind()
             if driver.state.phase is Phase.PROMOTING and before is not Phase.PROMOTING:
                 await self._tell(owner, driver, policy)  # a quick primary is ready before this look is over
             if not moved or (self._runtime is not None and self._runtime.waits_for_pods):

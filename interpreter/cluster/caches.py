@@ -10,7 +10,7 @@ one, never in the whole cluster, and are let go when the last who was interested
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
@@ -50,6 +50,8 @@ class Caches:
         self._interest: defaultdict[Ref, set[Key]] = defaultdict(set)
         self._listeners: defaultdict[Kind, list[OnChange]] = defaultdict(list)
         self._closing: set[asyncio.Task[None]] = set()
+        self.restarts: Counter[tuple[str, str]] = Counter()
+        """How often a watch was begun anew, by kind and why."""
         self.settled: dict[Ref, tuple[str, str]] = {}
         """What was applied to no effect, kept by the Applier: digests of the manifest and of the object then."""
 
@@ -159,12 +161,16 @@ class Caches:
     @property
     def blind(self) -> str | None:
         """What is served and yet cannot be watched, in a line; None if all can."""
-        told = [
+        return "; ".join(self.unwatched) or None
+
+    @property
+    def unwatched(self) -> list[str]:
+        """Each kind that is served and yet cannot be watched, and why."""
+        return [
             f"{informer.kind}: {informer.trouble}"
             for informer in self._informers.values()
             if informer.trouble is not None and not isinstance(informer.error, NotServed)
         ]
-        return "; ".join(told) or None
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -191,7 +197,15 @@ class Caches:
     def _informer(self, place: Place) -> Informer:
         if place not in self._informers:
             kind, namespace = place
-            informer = Informer(self._api, kind, namespace, strip_for(kind.kind), self._changed, **self._options)
+            informer = Informer(
+                self._api,
+                kind,
+                namespace,
+                strip_for(kind.kind),
+                self._changed,
+                on_restart=lambda why: self.restarts.update([(kind.kind, why)]),
+                **self._options,
+            )
             self._informers[place] = informer
             informer.start()
         return self._informers[place]

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 
 import structlog
-from prometheus_client import CollectorRegistry
 
 from interpreter.cluster.api import Api, NotLeader
 from interpreter.cluster.health import Check, Health
 from interpreter.cluster.lease import Leader
 from interpreter.cluster.settings import Settings
+from interpreter.cluster.telemetry.collector import Telemetry
 from interpreter.cluster.term import Term
 
 __all__ = ["Controller", "Settings"]
@@ -33,13 +34,13 @@ class Controller:
         self._api = api
         self._ready = dict(ready or {})
         self._settings = settings
-        self._registry = CollectorRegistry()
+        self._telemetry = Telemetry(api.requests, _release(), settings.default_provider)
         self._begun = False
         self._working: Term | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop`. Raises `ApiError` if the API server does not let us begin, `OSError` for the port."""
-        health = Health(self._registry, alive={}, ready={"controller": self._unready, **self._ready})
+        health = Health(self._telemetry.registry, alive={}, ready={"controller": self._unready, **self._ready})
         port = await health.start(self._settings.port, self._settings.host)
         log.info("health and metrics are served", port=port)
         working = asyncio.create_task(self._elected() if self._settings.elect else self._term(self._api))
@@ -68,12 +69,12 @@ class Controller:
                 log.info("the lease was lost before the term had begun", why=str(lost))
 
     async def _idle(self) -> None:
-        self._working = None
+        self._working = self._telemetry.work = None
         log.info("the term has ended")
 
     async def _term(self, api: Api) -> None:
-        term = Term(api, self._settings)
-        self._working = term
+        term = Term(api, self._settings, self._telemetry.meters)
+        self._working = self._telemetry.work = term
         await term.run(self._at_work)
 
     def _at_work(self) -> None:
@@ -84,3 +85,10 @@ class Controller:
         if not self._begun:
             return "starting"
         return self._working.blind if self._working is not None else None
+
+
+def _release() -> str:
+    try:
+        return version("rollway")
+    except PackageNotFoundError:  # it runs from its sources
+        return "unknown"

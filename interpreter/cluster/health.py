@@ -7,11 +7,13 @@ for what keeps us from working. Both answer with one line a check, for a person 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 
 from interpreter.masking import mask
 
@@ -45,7 +47,7 @@ class Health:
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
         if request.path == "/metrics":
-            page = await asyncio.to_thread(generate_latest, self._registry)
+            page = await asyncio.to_thread(generate_latest, _Collected(self._registry))
             return web.Response(body=page, headers={"Content-Type": CONTENT_TYPE_LATEST})
         checks = self._checks.get(request.path)
         if checks is None:
@@ -54,6 +56,16 @@ class Health:
         lines = [f"{name}: {'ok' if trouble is None else mask(trouble)}" for name, trouble in troubles.items()]
         failed = any(trouble is not None for trouble in troubles.values())
         return web.Response(status=503 if failed else 200, text="\n".join(lines or ["ok"]) + "\n")
+
+
+class _Collected(Collector):
+    """What a registry has now. It is collected here, where nothing changes meanwhile, and may be written elsewhere."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._families = list(registry.collect())
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._families
 
 
 def _ask(name: str, check: Check) -> str | None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import structlog
 
@@ -39,7 +39,8 @@ class Informer:
     """The objects of one kind, in one namespace or all. `start` it; `aclose` ends it.
 
     `strip` says what is kept of an object, None if nothing is. `synced` is set once all is known; `settled` then too,
-    or when that needs a person's help first, with why in `trouble` and `error`.
+    or when that needs a person's help first, with why in `trouble` and `error`. `on_restart` is told why a watch is
+    begun anew: `ended`, `failed`, or `relisted`.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Informer:
         strip: Strip,
         on_change: OnChange,
         *,
+        on_restart: Callable[[str], None] | None = None,
         slowly: float = SLOWLY_S,
         watch_seconds: float = WATCH_S,
         silence: float = SILENCE_S,
@@ -59,6 +61,7 @@ class Informer:
         self.namespace = namespace
         self._strip = strip
         self._listener = on_change
+        self._on_restart = on_restart
         self._slowly = slowly
         self._watch_seconds = watch_seconds
         self._silence = silence
@@ -123,6 +126,7 @@ class Informer:
             else:
                 delay = self._delay()
             await asyncio.sleep(delay)
+            self._restarted("relisted")
 
     async def _list(self) -> None:
         """Read all, page by page, keeping of each page only what is to be kept."""
@@ -148,6 +152,7 @@ class Informer:
             try:
                 if await self._watch_once():
                     self._well()
+                    self._restarted("ended")
                     continue
                 self._failures += 1
                 delay = self._delay()
@@ -157,6 +162,7 @@ class Informer:
                 raise
             except ApiError as error:
                 delay = self._note(error)
+            self._restarted("failed")
             await asyncio.sleep(delay)
 
     async def _watch_once(self) -> bool:
@@ -182,6 +188,10 @@ class Informer:
     def _stripped(self, manifest: Manifest) -> Manifest | None:
         kept = self._strip(manifest)
         return None if kept is None else without_managed_fields(kept)
+
+    def _restarted(self, why: str) -> None:
+        if self._on_restart is not None:
+            self._on_restart(why)
 
     def _well(self) -> None:
         self._failures = 0

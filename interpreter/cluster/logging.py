@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import MutableMapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any, Literal, TextIO
 
 import structlog
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 from structlog.typing import EventDict, Processor
 
 from interpreter.masking import mask
@@ -59,9 +59,21 @@ def set_up(form: Format = "json", level: str = "info", stream: TextIO | None = N
     )
 
 
-def about(**what: str) -> AbstractContextManager[object]:
+@contextmanager
+def about(**what: str) -> Iterator[None]:
     """`with about(rollout="shop/web", revision="…"):` puts these in every line within."""
-    return bound_contextvars(**what)
+    before = get_contextvars()
+    bind(**what)
+    try:
+        yield
+    finally:
+        clear_contextvars()
+        bind(**before)
+
+
+def bind(**what: str) -> None:
+    """Put these in every line from here to the end of the `about` that it is in, and of what is begun until then."""
+    bind_contextvars(**what)
 
 
 def masked(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -26,7 +26,7 @@ from interpreter.providers.job import Job
 from interpreter.providers.metrics import Metrics, Resolved
 from interpreter.providers.provider import Provider, ProviderError, Trouble
 from interpreter.providers.registry import Providers
-from interpreter.providers.sharing import Sharing
+from interpreter.providers.sharing import Heard, Sharing
 from interpreter.state import Answer, MetricQuestion
 from interpreter.workloads import knative
 
@@ -40,14 +40,21 @@ class Measuring:
     """Asks the metric servers for all rollouts of a controller."""
 
     def __init__(
-        self, caches: Caches, credentials: Credentials, providers: Providers, jobs: Jobs, clock: Clock
+        self,
+        caches: Caches,
+        credentials: Credentials,
+        providers: Providers,
+        jobs: Jobs,
+        clock: Clock,
+        heard: Heard | None = None,
     ) -> None:
+        """`heard` is told of every query that a server was asked."""
         self._caches = caches
         self._credentials = credentials
         self._providers = providers
         self._jobs = jobs
         self._clock = clock
-        self._sharing = Sharing()
+        self._sharing = Sharing(heard=heard)
 
     async def answer(self, program: Program, owner: Owner, question: MetricQuestion) -> Answer:
         """Never raises for what a server does."""

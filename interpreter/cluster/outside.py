@@ -7,6 +7,7 @@ the rollout's namespace, are fetched when they are needed, and are never kept in
 from __future__ import annotations
 
 from collections.abc import Mapping
+from time import monotonic
 from types import MappingProxyType
 from typing import assert_never
 
@@ -18,6 +19,7 @@ from interpreter.cluster.events import Recorder
 from interpreter.cluster.measuring import Measuring
 from interpreter.cluster.messaging import Messaging
 from interpreter.cluster.owner import Owner
+from interpreter.cluster.telemetry.meters import Meters
 from interpreter.state import (
     Action,
     ActionResult,
@@ -45,11 +47,19 @@ NO_HANDLES: Mapping[str, str] = MappingProxyType({})
 class Outside:
     """Shared by all rollouts of a controller."""
 
-    def __init__(self, calling: Calling, measuring: Measuring, messaging: Messaging, recorder: Recorder) -> None:
+    def __init__(
+        self,
+        calling: Calling,
+        measuring: Measuring,
+        messaging: Messaging,
+        recorder: Recorder,
+        meters: Meters | None = None,
+    ) -> None:
         self._calling = calling
         self._measuring = measuring
         self._messaging = messaging
         self._recorder = recorder
+        self._meters = meters or Meters()
 
     async def ask(
         self, program: Program, owner: Owner, question: MetricQuestion | GateQuestion, state: State
@@ -59,7 +69,7 @@ class Outside:
             return await self._measuring.answer(program, owner, question)
         hook = program.gates[question.gate]
         key = f"{program.namespace}/{program.name}/{question.key}"
-        reply = await self._call(program, hook, asking(question.gate, key, state), key)
+        reply = await self._call("gate", program, hook, asking(question.gate, key, state), key)
         return GateAnswer(reply.accepted, reply.detail)
 
     def withdraw(self, owner: Owner, question: MetricQuestion | GateQuestion) -> None:
@@ -80,16 +90,28 @@ class Outside:
                 return ActionResult(True)
             case CallAction():
                 hook = program.webhooks[action.webhook]
-                reply = await self._call(program, hook, action, action.key)
+                reply = await self._call("webhook", program, hook, action, action.key)
                 if not reply.accepted:
                     said = f"{action.webhook} refused: {reply.detail}"
                     self._recorder.record(owner.manifest, "WebhookRefused", said, type="Warning")
                 return ActionResult(reply.accepted, reply.detail)
             case NotifyAction():
-                return await self._messaging.send(program, owner, action, now, handles)
+                return await self._send(program, owner, action, now, handles)
             case _:
                 assert_never(action)
 
-    async def _call(self, program: Program, hook: Webhook, action: CallAction, key: str) -> Reply:
+    async def _send(
+        self, program: Program, owner: Owner, action: NotifyAction, now: Instant, handles: Mapping[str, str]
+    ) -> ActionResult:
+        begun = monotonic()
+        result = await self._messaging.send(program, owner, action, now, handles)
+        self._meters.sent(program.channels[action.channel].kind, result.ok, monotonic() - begun)
+        return result
+
+    async def _call(self, kind: str, program: Program, hook: Webhook, action: CallAction, key: str) -> Reply:
         calls = self._calling.of(program.namespace, program.name)
-        return await calls.call(hook, payload_of(program, hook, action), key)
+        begun = monotonic()
+        reply = await calls.call(hook, payload_of(program, hook, action), key)
+        outcome = "accepted" if reply.accepted else "refused" if reply.status is not None else "unanswered"
+        self._meters.called(kind, outcome, monotonic() - begun)
+        return reply

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from interpreter.cluster.api import Api
 from interpreter.cluster.caches import Caches
 from interpreter.cluster.clock import Clock
 from interpreter.cluster.events import Recorder
 from interpreter.cluster.outside import Outside
+from interpreter.cluster.telemetry.meters import Meters
 
 KEPT = 10
 """How many runs of a rollout are kept, if nothing else is said."""
@@ -32,3 +33,4 @@ class Parts:
     cross_namespace_refs: bool = True
     event_webhook: str = ""
     history: int = KEPT
+    meters: Meters = field(default_factory=Meters)

@@ -23,13 +23,19 @@ K = TypeVar("K")
 
 
 class WorkQueue(Generic[K]):
-    """Keys for workers. Times are seconds of `clock`; `jitter` gives a number from 0 to 1."""
+    """Keys for workers. Times are seconds of `clock`; `jitter` gives a number from 0 to 1; `waited` is told how
+    long ago a key was due when a worker takes it."""
 
     def __init__(
-        self, *, clock: Callable[[], float] = time.monotonic, jitter: Callable[[], float] = random.random
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+        waited: Callable[[float], None] | None = None,
     ) -> None:
         self._clock = clock
         self._jitter = jitter
+        self._waited = waited
         self._ready: OrderedDict[K, float] = OrderedDict()
         self._working: set[K] = set()
         self._again: dict[K, float] = {}
@@ -97,7 +103,9 @@ class WorkQueue(Generic[K]):
         while not self._closed:
             self._fire()
             if self._ready:
-                key, _ = self._ready.popitem(last=False)
+                key, since = self._ready.popitem(last=False)
+                if self._waited is not None:
+                    self._waited(self._clock() - since)
                 self._working.add(key)
                 return key
             self._changed.clear()

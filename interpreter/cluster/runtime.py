@@ -26,6 +26,7 @@ from interpreter.cluster.rehearsal import refusals
 from interpreter.cluster.runs import Runs
 from interpreter.cluster.steering import signals
 from interpreter.cluster.subject import Subject
+from interpreter.cluster.telemetry.tally import Tally
 from interpreter.objects import Manifest, Ref
 from interpreter.phases import AT_REST
 from interpreter.routing import reduced
@@ -68,6 +69,7 @@ class ClusterRuntime:
         finished: Callable[[Program], Mapping[str, bool]],
         clock: Clock,
         state: State,
+        tally: Tally,
     ) -> None:
         self.subject = subject
         self.owner = owner
@@ -83,6 +85,7 @@ class ClusterRuntime:
         self._diagnosing = diagnosing
         self._finished = finished
         self._clock = clock
+        self._tally = tally
         self._digest = ir_json.digest(subject.program)
         self._rehearsal: tuple[Site, Mapping[Ref, object], tuple[str, ...]] | None = None
         self._wrote = False
@@ -164,6 +167,7 @@ class ClusterRuntime:
         self._wrote = True
         self._runs.owner = self.owner
         await self._runs.write(state, self.subject.program, self.subject.snapshot())
+        self._tally.note(self.subject.program, self.state, state)
         self.state = state
 
     async def arrange(self, desired: Desired) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import structlog
@@ -44,6 +44,8 @@ from interpreter.cluster.policy import CLUSTER_LIBRARY
 from interpreter.cluster.queue import WorkQueue
 from interpreter.cluster.runs import KIND as RUN
 from interpreter.cluster.settings import Settings
+from interpreter.cluster.telemetry.meters import Look, Meters
+from interpreter.cluster.telemetry.standing import Standing
 from interpreter.http_client import Clients
 from interpreter.objects import Manifest, Ref
 from interpreter.providers.http import Http
@@ -65,9 +67,10 @@ log = structlog.get_logger(__name__)
 class Term:
     """Everything that only a leader has; made anew for each term."""
 
-    def __init__(self, api: Api, settings: Settings) -> None:
-        self._queue: WorkQueue[Ref] = WorkQueue()
-        self._caches = Caches(api, api.discovery, settings.namespace, on_wake=self._queue.add)
+    def __init__(self, api: Api, settings: Settings, meters: Meters) -> None:
+        self._meters = meters
+        self.queue = self._queue = WorkQueue[Ref](waited=meters.waited)
+        self.caches = self._caches = Caches(api, api.discovery, settings.namespace, on_wake=self._queue.add)
         clients = Clients(settings.reach)
         self._caller = Caller(clients)
         self._recorder = Recorder(api, settings.identity)
@@ -79,12 +82,12 @@ class Term:
             "keptn": {"ask": ask},
         }
         self._measuring = Measuring(
-            self._caches, credentials, Providers(servers, Http(clients)), Jobs(api), settings.clock
+            self._caches, credentials, Providers(servers, Http(clients)), Jobs(api), settings.clock, meters.queried
         )
         self._delivery = Delivery(Poster(clients))
         lines = Lines(self._caches, credentials)
         messaging = Messaging(self._delivery, lines, self._recorder, settings.make_link)
-        outside = Outside(Calling(self._caller, credentials), self._measuring, messaging, self._recorder)
+        outside = Outside(Calling(self._caller, credentials), self._measuring, messaging, self._recorder, meters)
         self._parts = Parts(
             api,
             self._caches,
@@ -96,6 +99,7 @@ class Term:
             settings.cross_namespace_refs,
             settings.event_webhook,
             settings.history,
+            meters,
         )
         self._flagger = settings.flagger
         self._many = settings.workers
@@ -105,6 +109,18 @@ class Term:
     def blind(self) -> str | None:
         """What cannot be watched and should be."""
         return self._caches.blind
+
+    @property
+    def events_dropped(self) -> int:
+        """How many Kubernetes Events could not be written."""
+        return self._recorder.dropped
+
+    def standings(self) -> Iterator[Standing]:
+        """How each rollout stands that has been looked at."""
+        for actor in self._actors.values():
+            standing = actor.standing
+            if standing is not None:
+                yield standing
 
     async def run(self, at_work: Callable[[], None]) -> None:
         """Work until cancelled; `at_work` is called when everything is known. Raises `ApiError` for what may not be
@@ -184,12 +200,12 @@ class Term:
     async def _work(self) -> None:
         while (key := await self._queue.get()) is not None:
             try:
-                with about(rollout=f"{key.namespace}/{key.name}", kind=key.kind):
-                    await self._look(key)
+                with about(rollout=f"{key.namespace}/{key.name}", kind=key.kind), self._meters.look() as look:
+                    await self._look(key, look)
             finally:
                 self._queue.done(key)
 
-    async def _look(self, key: Ref) -> None:
+    async def _look(self, key: Ref, told: Look) -> None:
         """One look, and what follows from it. Nothing that goes wrong in one rollout touches another."""
         actor = self._actors.get(key)
         if actor is None:
@@ -197,14 +213,18 @@ class Term:
         try:
             wake = await actor.look()
         except Conflict as conflict:
+            told.outcome = "conflict"
             log.info("somebody else has written; looking again", why=str(conflict))
             await actor.close()
             self._queue.retry(key)
         except NotLeader as held_back:
+            told.outcome = "not_leader"
             log.info("not the leader any more; the next one goes on", why=str(held_back))
         except (ApiError, TrafficError, WorkloadError, Stuck) as error:
+            told.outcome = "trouble"
             await self._trouble(key, actor, error)
         except Exception as error:
+            told.outcome = "bug"
             log.exception("a bug: this rollout is looked at again")
             await self._trouble(key, actor, error)
         else:

@@ -13,8 +13,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from time import monotonic
 from typing import Self
 
 from interpreter.places import Places
@@ -34,13 +35,18 @@ PATIENCE_S = 60.0
 """For how long a question waits for its first place."""
 
 Question = tuple[object, ...]
+Heard = Callable[[str, str, float], None]
+"""Told of each query: the provider, `ok`, `unanswered` (in time) or a word of `Trouble`, and the seconds."""
 
 
 class Sharing:
     """The questions under way. One for all that ask the same servers, on one event loop."""
 
-    def __init__(self, most_at_once: int = MOST_AT_ONCE, patience: float = PATIENCE_S) -> None:
+    def __init__(
+        self, most_at_once: int = MOST_AT_ONCE, patience: float = PATIENCE_S, heard: Heard | None = None
+    ) -> None:
         self._most = most_at_once
+        self._heard = heard
         self._patience = patience
         self._asked: dict[Question, _Asked] = {}
         self._places: dict[tuple[int, str], Places] = {}
@@ -80,7 +86,7 @@ class Sharing:
         places = self._places.setdefault(server, Places(self._most))
         places.users += 1
         try:
-            async with _Limited(provider, places, asker, query.server, self._patience) as limited:
+            async with _Limited(provider, places, asker, query.server, self._patience, self._heard) as limited:
                 return await guarded(limited, query, timeout=limit)
         finally:
             places.users -= 1
@@ -99,12 +105,21 @@ class _Limited:
     """A provider whose queries each take a place, and none while the server wants quiet. As a context manager it has
     the place of the first query already."""
 
-    def __init__(self, provider: Provider, places: Places, asker: str, server: str | None, patience: float) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        places: Places,
+        asker: str,
+        server: str | None,
+        patience: float,
+        heard: Heard | None = None,
+    ) -> None:
         self._provider = provider
         self._places = places
         self._asker = asker
         self._where = safe_host(server) if server else "the server"
         self._patience = patience
+        self._heard = heard
         self._first = AsyncExitStack()
         self._is_first = True
 
@@ -133,11 +148,24 @@ class _Limited:
                 said = f"{self.name}: {self._where} has asked for fewer queries, and is left alone"
                 raise ProviderError(Trouble.TRANSIENT, said, retry_after=quiet)
             try:
-                return await self._provider.measure(query)
+                return await self._measured(query)
             except ProviderError as error:
                 if error.trouble is Trouble.TRANSIENT and error.retry_after is not None:
                     self._places.pause(error.retry_after)
                 raise
+
+    async def _measured(self, query: RenderedQuery) -> Measurement:
+        begun, outcome = monotonic(), "unanswered"
+        try:
+            measured = await self._provider.measure(query)
+            outcome = "ok"
+        except ProviderError as error:
+            outcome = str(error.trouble)
+            raise
+        finally:
+            if self._heard is not None:
+                self._heard(self.name, outcome, monotonic() - begun)
+        return measured
 
     async def close(self) -> None:
         """The provider is not ours to close."""
