@@ -49,6 +49,7 @@ COMMANDS: dict[str, Row] = {
     "install": Row(
         "rollway.install", "Print what a cluster needs: definitions, rights, the controller.", STEER, quick=True
     ),
+    "doctor": Row("rollway.doctor", "Say what is amiss with an installation, and what to do.", STEER),
     "controller": Row(
         "rollway.controller", "Carry out the rollouts of a cluster: the interpreter, as a process.", STEER
     ),
