@@ -97,6 +97,7 @@ check-policies: $(READY)
 check-generated: $(READY)
 	$(BIN)/python -m grammar.build --check
 	$(BIN)/python -m interpreter.cluster.crds --check
+	$(BIN)/python -m deploy.generate --check
 	@$(BIN)/rollway schema | diff -u crds/program.schema.json - \
 	  || { echo "crds/program.schema.json is not what the code says: run make generate" >&2; exit 1; }
 
@@ -104,6 +105,7 @@ check-generated: $(READY)
 generate: $(READY) ## write what is generated from the code
 	$(BIN)/python -m grammar.build
 	$(BIN)/python -m interpreter.cluster.crds
+	$(BIN)/python -m deploy.generate
 	$(BIN)/rollway schema > crds/program.schema.json
 
 .PHONY: fmt
