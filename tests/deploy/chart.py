@@ -17,7 +17,7 @@ from tests.testers.recipes import HELM
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "deploy" / "charts" / "rollway"
 KUBE = "1.30.0"
-"""A Helm that was built from its module is to be told this, or takes the cluster for an older one than the chart wants."""
+"""For a Helm that was built from its module, which takes a cluster for an older one than the chart wants."""
 
 Document = dict[str, Any]
 

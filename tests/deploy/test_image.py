@@ -35,7 +35,7 @@ def test_packages_come_by_their_hashes_and_nothing_is_compiled() -> None:
 
 
 def test_the_final_stage_has_no_tool_to_build_with() -> None:
-    """Neither Debian's packages nor pip; the base is the same in both stages, for the environment links to its Python."""
+    """The base is the same in both stages, for the environment links to its Python."""
     assert "RUN" not in FINAL
     assert re.findall(r"^COPY (.*)$", FINAL, re.M) == ["--from=build /opt/rollway /opt/rollway"]
     assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.M) == ["${PYTHON}", "${PYTHON}"]

@@ -32,9 +32,7 @@ def test_the_base_is_what_install_prints(control_plane: ControlPlane, capsys: py
     assert named(made(control_plane, BASE)) == named(capsys.readouterr().out)
 
 
-def test_the_api_server_takes_what_is_built_upon_it(
-    control_plane: ControlPlane, namespace: str, tmp_path: Path
-) -> None:
+def test_what_is_built_upon_it_is_taken(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> None:
     overlay = {
         "namespace": namespace,
         "resources": ["base"],
