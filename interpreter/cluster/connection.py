@@ -77,7 +77,10 @@ def _kubeconfigs(kubeconfig: str | None) -> str | None:
             raise ConnectionConfigError(f"there is no kubeconfig {kubeconfig}")
         return kubeconfig
     if listed := os.environ.get("KUBECONFIG"):
-        return listed
+        there = [name for name in listed.split(os.pathsep) if name and Path(name).expanduser().is_file()]
+        if not there:
+            raise ConnectionConfigError(f"KUBECONFIG is `{listed}`, and there is no such file")
+        return os.pathsep.join(there)
     if os.environ.get("KUBERNETES_SERVICE_HOST") and (ACCOUNT / "token").is_file():
         return None
     usual = Path("~/.kube/config").expanduser()

@@ -104,6 +104,12 @@ async def test_a_credential_plugin_that_gives_nothing_is_named(control_plane: Co
         await connect(str(nowhere / "config"))
 
 
+async def test_a_list_of_kubeconfigs_none_of_which_is_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/nowhere/one:/nowhere/other")
+    with pytest.raises(ConnectionConfigError, match="KUBECONFIG is `/nowhere/one:/nowhere/other`, and there is no such"):
+        await connect()
+
+
 def test_a_token_is_read_again_after_a_minute_and_kept_if_it_cannot_be(tmp_path: Path) -> None:
     now = 0.0
     path = tmp_path / "token"
