@@ -106,7 +106,7 @@ async def test_a_credential_plugin_that_gives_nothing_is_named(control_plane: Co
 
 async def test_a_list_of_kubeconfigs_none_of_which_is_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "/nowhere/one:/nowhere/other")
-    with pytest.raises(ConnectionConfigError, match="KUBECONFIG is `/nowhere/one:/nowhere/other`, and there is no such"):
+    with pytest.raises(ConnectionConfigError, match="KUBECONFIG is `/nowhere/one:/nowhere/other`, and there is no"):
         await connect()
 
 
