@@ -118,7 +118,10 @@ class Term:
     def standings(self) -> Iterator[Standing]:
         """How each rollout stands that has been looked at."""
         for actor in self._actors.values():
-            standing = actor.standing
+            try:
+                standing = actor.standing
+            except (ApiError, LookupError):  # its kind cannot be read now, or not any more
+                continue
             if standing is not None:
                 yield standing
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections import Counter
+from pathlib import Path
 
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,6 +18,7 @@ from interpreter.cluster.telemetry.tally import Tally
 from interpreter.objects import Ref
 from interpreter.state import CheckLine, CheckRow, CheckSeries, Outcome, Phase, Run, State, Verdict
 from tests.docs.policies import ROOT
+from tests.prometheus.server import binary
 
 PAGE = ROOT / "docs" / "reference" / "metrics.md"
 ROW = re.compile(r"\| `(\w+)` \| (gauge|counter|histogram) \|([^|]*)\|")
@@ -76,6 +79,18 @@ def told() -> dict[str, tuple[str, frozenset[str]]]:
         labels = labels if cell.strip() == "the same" else frozenset(re.findall(r"`(\w+)`", cell))
         found[name] = (kind, labels)
     return found
+
+
+def test_the_alerts_to_begin_with_are_rules_that_prometheus_takes_about_series_that_exist(tmp_path: Path) -> None:
+    [rules] = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    named = set(re.findall(r"\b(?:rollway|flagger)_\w+", rules)) - {"rollway"}
+    assert len(named) >= 4
+    assert {re.sub(r"_(bucket|count|sum)$", "", name) for name in named} <= set(told())
+    (tmp_path / "rules.yaml").write_text(rules, encoding="utf-8")
+    program = Path(binary()).with_name("promtool")
+    line = [program, "check", "rules", tmp_path / "rules.yaml"]
+    checked = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_every_series_is_explained_with_its_type_and_labels_and_no_other() -> None:

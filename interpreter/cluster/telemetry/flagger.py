@@ -15,7 +15,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from interpreter.cluster.owner import CANARY
 from interpreter.cluster.telemetry.standing import UNDER_WAY, Standing
-from interpreter.series import points
 from interpreter.state import Phase, State
 
 RUNNING, OK, FAILED = 0, 1, 2
@@ -67,8 +66,9 @@ def _of_each(named: list[Named]) -> Iterator[Metric]:
         status.add_metric((name, namespace), _status(state.phase))
         weight.add_metric((f"{name}-primary", namespace), 100.0 - state.routing.weight)
         weight.add_metric((name, namespace), state.routing.weight)
-        duration.add_metric((name, namespace), one.tally.durations.buckets, one.tally.durations.sum)
-        for metric, value in _last_values(one, state).items():
+        if one.tally.checks:  # as Flagger: those at rest, which are most, have no histogram
+            duration.add_metric((name, namespace), one.tally.durations.buckets, one.tally.durations.sum)
+        for metric, value in _last_values(one).items():
             analysis.add_metric((name, namespace, metric), value)
     yield from (status, weight, duration, analysis, *_ends(named))
 
@@ -91,14 +91,12 @@ def _status(phase: Phase) -> int:
     return RUNNING if phase in UNDER_WAY else OK
 
 
-def _last_values(one: Standing, state: State) -> dict[str, float]:
+def _last_values(one: Standing) -> dict[str, float]:
     """By the metric's name: of Canaries that which it has in their spec."""
-    run = state.run
     found: dict[str, float] = {}
-    for point in points(run.series)[-1:] if run is not None else ():
-        for reading in point.values:
-            if reading.value is not None and reading.line.name:
-                found.setdefault(_metric(one, reading.line.name), reading.value)
+    for reading in one.last_readings:
+        if reading.value is not None and reading.line.name:
+            found.setdefault(_metric(one, reading.line.name), reading.value)
     return found
 
 

@@ -13,8 +13,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from interpreter.cluster.telemetry.standing import Standing
 from interpreter.masking import mask
-from interpreter.series import points
-from interpreter.state import Run
 
 WHOSE = ("namespace", "name", "kind")
 UNREAD = "Unread"
@@ -72,21 +70,18 @@ def _checks(standings: Sequence[Standing]) -> Iterator[Metric]:
     for one in standings:
         for verdict, count in sorted(one.tally.checks.items()):
             results.add_metric((*one.labels, verdict), count)
-        run = one.state.run if one.state is not None else None
-        if run is not None:
-            _add_evidence(one, run, value, threshold)
+        _add_evidence(one, value, threshold)
     yield from (results, value, threshold)
 
 
-def _add_evidence(one: Standing, run: Run, value: GaugeMetricFamily, threshold: GaugeMetricFamily) -> None:
+def _add_evidence(one: Standing, value: GaugeMetricFamily, threshold: GaugeMetricFamily) -> None:
     seen = set()
-    for point in points(run.series)[-1:]:
-        for reading in point.values:
-            labels = (*one.labels, mask(reading.line.text), mask(reading.line.name))
-            if labels in seen:  # two lines that differ in nothing but how they are meant
-                continue
-            seen.add(labels)
-            if reading.value is not None:
-                value.add_metric(labels, reading.value)
-            if reading.threshold is not None:
-                threshold.add_metric(labels, reading.threshold)
+    for reading in one.last_readings:
+        labels = (*one.labels, mask(reading.line.text), mask(reading.line.name))
+        if labels in seen:  # two lines that differ in nothing but how they are meant
+            continue
+        seen.add(labels)
+        if reading.value is not None:
+            value.add_metric(labels, reading.value)
+        if reading.threshold is not None:
+            threshold.add_metric(labels, reading.threshold)

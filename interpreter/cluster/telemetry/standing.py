@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from dsl.ir import Program
 from interpreter.cluster.telemetry.tally import Tally
+from interpreter.frozen import changed
 from interpreter.objects import Ref
+from interpreter.series import Reading, points
 from interpreter.state import Phase, State
 
 UNDER_WAY = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROMOTING, Phase.FINALISING})
@@ -22,6 +25,14 @@ class Standing(NamedTuple):
     state: State | None
     tally: Tally
     phase: str
+
+    @property
+    def last_readings(self) -> Iterator[Reading]:
+        """What the last check of the last run came to, line by line."""
+        run = self.state.run if self.state is not None else None
+        if run is not None:
+            for point in points(changed(run.series, rows=run.series.rows[-1:])):
+                yield from point.values
 
     @property
     def labels(self) -> tuple[str, str, str]:

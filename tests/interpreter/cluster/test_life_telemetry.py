@@ -17,6 +17,7 @@ import structlog
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from interpreter.cluster.controller import LEASE
 from interpreter.cluster.logging import set_up
 from tests.controlplane.cluster import ControlPlane
 from tests.interpreter.cluster.hooks import Hooks
@@ -173,6 +174,30 @@ async def test_a_canary_has_flaggers_series_under_flaggers_names(
         assert seen.value("flagger_canary_total", namespace=namespace) == 1
         assert seen.value("flagger_canary_status", namespace=namespace, name="cart") == 1
         assert seen.value("rollway_rollouts", namespace=namespace, kind="Canary", phase="Initialized") == 1
+
+
+async def test_one_that_leads_no_more_tells_of_no_rollouts_until_it_leads_again(
+    kubeconfig: str, namespace: str
+) -> None:
+    port = free_port()
+    async with life(kubeconfig, namespace, start=False, lease_namespace=namespace, port=port) as at_work:
+        await at_work.start(elect=True)
+        await at_work.deployment()
+        await at_work.rollout(POLICY.format(webhooks="").replace("NAME ", "web ").replace("; call smoke", ""))
+        await at_work.phase("Initialized")
+        whose = {"namespace": namespace, "kind": "Rollout", "phase": "Initialized"}
+
+        async def told(leads: int, rollouts: int | None) -> bool:
+            series = Series(await page(port))
+            return (series.value("rollway_leader"), series.value("rollway_rollouts", **whose)) == (leads, rollouts)
+
+        assert await told(1, 1)
+        lease = at_work.ref("Lease", LEASE, "coordination.k8s.io/v1")
+        taken = {"spec": {"holderIdentity": "somebody", "leaseDurationSeconds": 600}}
+        await at_work.api.patch(lease, taken)
+        await at_work.so(lambda: told(0, None), "it leads no more")
+        await at_work.api.patch(lease, {"spec": {"holderIdentity": ""}})
+        await at_work.so(lambda: told(1, 1), "it leads again, and the same series are there once")
 
 
 async def test_each_line_of_a_look_says_which_revision_and_step(

@@ -103,3 +103,14 @@ async def test_a_short_wait_is_waited_by_all_and_then_all_are_answered(server: S
     assert [measured.samples[0].value for measured in got] == [1.0] * 5
     assert len(server.asked) == 6
     assert not sharing._places
+
+
+async def test_each_query_that_a_server_was_asked_is_told_of(server: Server) -> None:
+    server.answers = [says(503, "later"), number("1"), says(401, "who?")]
+    prometheus, told = Prometheus(), []
+    sharing = Sharing(heard=lambda provider, outcome, seconds: told.append((provider, outcome, seconds > 0)))
+    await sharing.measure(prometheus, asked(server, "one"))
+    with pytest.raises(ProviderError):
+        await sharing.measure(prometheus, asked(server, "two"))
+    await prometheus.close()
+    assert told == [("prometheus", "transient", True), ("prometheus", "ok", True), ("prometheus", "auth", True)]
