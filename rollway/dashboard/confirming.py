@@ -20,7 +20,7 @@ from rollway.cluster import now as possible
 from rollway.dashboard import consequences, flash, rendering
 from rollway.dashboard.about import About, about, buttons
 from rollway.dashboard.entering import sent_on, turned_away
-from rollway.dashboard.frame import DASHBOARD, frame, key_of, page, somebody
+from rollway.dashboard.frame import DASHBOARD, frame, key_of, page
 from rollway.dashboard.watch import Key
 
 _LONGEST_NUMBER = 9
@@ -46,8 +46,10 @@ async def _ask(request: web.Request) -> web.StreamResponse:
 
 @page
 async def _do(request: web.Request) -> web.StreamResponse:
-    person, key, verb = somebody(request), key_of(request), request.match_info["verb"]
-    site = request.app[SITE]
+    person = person_of(request)
+    if person is None:  # the session has ended while the form was open: it is asked back once more
+        return turned_away(request)
+    site, key, verb = request.app[SITE], key_of(request), request.match_info["verb"]
     if site.read_only:
         raise Refused(Why.FORBIDDEN, "nothing can be decided here", "this page is read-only; `rollway` and kubectl can")
     await request.app[DASHBOARD].rights.see(person, key)

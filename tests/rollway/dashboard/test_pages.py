@@ -217,7 +217,7 @@ async def test_an_approval_is_asked_back_and_written_down_with_who_and_why(
 @pytest.mark.parametrize(
     ("changed", "status", "words"),
     [
-        ({"revision": "another"}, 409, "not at `another`"),
+        ({"revision": "another"}, 409, "not at <code>another</code>"),
         ({"run": "1"}, 409, "run 1"),
         ({"step": "2"}, 409, "step 3 is over"),
         ({"uid": "of-an-object-before"}, 404, "there is no"),
@@ -232,6 +232,19 @@ async def test_a_form_that_speaks_of_something_else_decides_nothing(
     async with board(str(control_plane.kubeconfig), namespace) as here, here.client() as client:
         sent = await confirmed(client, owner, "approve", **changed)
     assert (sent.status_code, words in sent.text) == (status, True), sent.text
+    assert asked(control_plane, owner, "approve") is None
+
+
+async def test_a_session_that_has_ended_meanwhile_leads_to_the_login_and_decides_nothing(
+    control_plane: ControlPlane, namespace: str
+) -> None:
+    owner = waiting(control_plane, namespace)
+    async with board(str(control_plane.kubeconfig), namespace) as here, here.client() as client:
+        form = fields((await client.get(f"{address(owner)}/approve")).text)
+        client.cookies.clear()
+        sent = await client.post(f"{address(owner)}/approve", data=form)
+        assert sent.status_code == 303
+        assert sent.headers["Location"].startswith("/login?next=")
     assert asked(control_plane, owner, "approve") is None
 
 

@@ -43,6 +43,9 @@ class Told:
     def __init__(self, response: httpx.Response) -> None:
         self._lines = response.aiter_lines()
 
+    async def aclose(self) -> None:
+        await self._lines.aclose()
+
     async def next(self) -> tuple[str, str]:
         name = number = ""
         async with asyncio.timeout(PATIENCE_S):
@@ -64,7 +67,9 @@ async def listening(here: Board, path: str = "/stream", **headers: str) -> Async
     async with here.client() as client, client.stream("GET", path, headers=headers) as response:
         assert response.status_code == 200
         assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
-        yield Told(response)
+        told = Told(response)
+        yield told
+        await told.aclose()
 
 
 async def test_a_change_is_told_and_one_that_was_missed_too(control_plane: ControlPlane, namespace: str) -> None:
@@ -94,19 +99,47 @@ async def test_a_change_of_another_rollout_is_not_told_and_one_of_its_run_is(
     mine, other = (writing.write(control_plane.api, objects.rollout(name, namespace)) for name in ("mine", "other"))
     async with board(str(control_plane.kubeconfig), namespace) as here:
         await here.watch.ready()
-        key = Key("Rollout", namespace, "mine")
-        number = here.watch.changed(key)
-        async with listening(
-            here, f"/rollouts/rollout/{namespace}/mine/stream?seen={here.watch.epoch}-{number}"
-        ) as told:
+        key, elsewhere = (Key("Rollout", namespace, name) for name in ("mine", "other"))
+        number, before = here.watch.changed(key), here.watch.changed(elsewhere)
+        path = f"/rollouts/rollout/{namespace}/mine/stream?seen={here.watch.epoch}-{number}"
+        async with listening(here, path) as told:
             writing.status(control_plane.api, other, weight=40)
-            while here.watch.number == number:
-                await asyncio.wait_for(here.watch.news(), PATIENCE_S)
+            await until(lambda: here.watch.changed(elsewhere) > before)
+            assert here.watch.changed(key) == number
             writing.write(control_plane.api, objects.run(mine))
             name, last = await told.next()
-            assert name == "changed"
-            assert last == f"{here.watch.epoch}-{here.watch.changed(key)}"
-        assert here.watch.changed(key) > here.watch.changed(Key("Rollout", namespace, "other"))
+        assert name == "changed"
+        assert int(last.rpartition("-")[2]) > here.watch.changed(elsewhere)
+
+
+@pytest.mark.parametrize(("phase", "wanted"), [("Progressing", "changed"), ("Succeeded", "comment")])
+async def test_the_page_of_what_is_under_way_is_told_to_look_again_at_the_pods(
+    control_plane: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch, phase: str, wanted: str
+) -> None:
+    monkeypatch.setattr(stream, "PULSE_S", 0.3)
+    writing.write(control_plane.api, objects.rollout("checkout", namespace, phase))
+    async with board(str(control_plane.kubeconfig), namespace) as here:
+        await here.watch.ready()
+        seen = f"{here.watch.epoch}-{here.watch.number}"
+        async with listening(here, f"/rollouts/rollout/{namespace}/checkout/stream?seen={seen}") as told:
+            heard = {(await told.next())[0] for _ in range(2)}
+    assert wanted in heard
+    assert ("changed" in heard) == (wanted == "changed")
+
+
+async def test_of_a_canary_the_latest_run_says_what_it_waits_for(control_plane: ControlPlane, namespace: str) -> None:
+    owner = writing.write(control_plane.api, objects.canary("cart", namespace, "Progressing"))
+    for number, reason in ((1, "long ago"), (2, "waiting for approval")):
+        run = objects.run(owner, number, reason=reason)
+        run["metadata"]["name"] = f"cart-canary-{number}"
+        written = writing.write(control_plane.api, run)
+    async with await connect(str(control_plane.kubeconfig)) as api:
+        watch = Watch(api, namespace)
+        await watch.ready()
+        assert [one.reason for one in watch.rollouts()] == ["waiting for approval"]
+        control_plane.api.delete(writing.path(written))
+        await until(lambda: [one.reason for one in watch.rollouts()] == ["long ago"])
+        await watch.aclose()
 
 
 async def test_numbers_of_another_process_are_not_ours(control_plane: ControlPlane, namespace: str) -> None:
