@@ -10,6 +10,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -19,10 +20,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from interpreter.cluster.controller import LEASE
 from interpreter.cluster.logging import set_up
+from interpreter.providers.prometheus import Prometheus
 from tests.controlplane.cluster import ControlPlane
 from tests.interpreter.cluster.hooks import Hooks
 from tests.interpreter.cluster.life import life
-from tests.prometheus.server import binary
+from tests.prometheus.server import binary, running, until
 
 FAST = 20.0
 POLICY = """
@@ -35,7 +37,7 @@ rollout NAME in NAMESPACE {{
   steps {{ shift to 10%; hold 30s; shift to 30%; hold 30s; promote }}
 }}
 """
-CANARY = {
+CANARY: dict[str, Any] = {
     "apiVersion": "flagger.app/v1beta1",
     "kind": "Canary",
     "metadata": {"name": "theirs"},
@@ -174,6 +176,45 @@ async def test_a_canary_has_flaggers_series_under_flaggers_names(
         assert seen.value("flagger_canary_total", namespace=namespace) == 1
         assert seen.value("flagger_canary_status", namespace=namespace, name="cart") == 1
         assert seen.value("rollway_rollouts", namespace=namespace, kind="Canary", phase="Initialized") == 1
+
+
+async def test_a_prometheus_that_scrapes_us_answers_a_canary_and_flaggers_alert(
+    kubeconfig: str, control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    control_plane.install_crds("flagger")
+    port = free_port()
+    with running(binary(), tmp_path) as prometheus, prometheus.scraping("rollway", f"http://127.0.0.1:{port}"):
+        metric = {
+            "name": "Leaders-seen",
+            "query": "sum(rollway_leader)",
+            "interval": "1m",
+            "thresholdRange": {"min": 1},
+        }
+        analysis = {**CANARY["spec"]["analysis"], "metrics": [metric]}
+        canary = {**CANARY, "spec": {**CANARY["spec"], "analysis": analysis}}
+        asked = Prometheus(prometheus.url)
+        async with life(kubeconfig, namespace, speed=FAST, port=port, metrics_server=prometheus.url) as at_work:
+            await at_work.deployment("cart")
+            await at_work.apply(canary)
+            await at_work.phase("Initialized", "theirs", kind="Canary")
+            await until(asked, "rollway_leader == 1")
+            await at_work.push("cart:2", "cart")
+            await at_work.until(lambda status: status.get("canaryWeight") == 20, "theirs", kind="Canary")
+            seen = Series(await page(port))
+            name = {"namespace": namespace, "metric": "Leaders-seen"}
+            assert seen.value("flagger_canary_metric_analysis", **name) == 1
+            assert seen.value("rollway_check_threshold", namespace=namespace, kind="Canary") == 1
+            queries = {"provider": "prometheus", "outcome": "ok"}
+            assert (seen.value("rollway_provider_query_duration_seconds_count", **queries) or 0) > 0
+
+            await at_work.edit("Canary", "theirs", {"spec": {"analysis": {"metrics": [
+                {**metric, "thresholdRange": {"min": 2}}]}}})  # fmt: skip
+            await at_work.phase("Succeeded", "theirs", kind="Canary")
+            await at_work.push("cart:3", "cart")
+            await at_work.phase("Failed", "theirs", kind="Canary")
+            alert = await until(asked, f'flagger_canary_status{{namespace="{namespace}"}} > 1')
+            assert [(one.labels["name"], one.value) for one in alert.samples] == [("cart", 2.0)]
+        await asked.close()
 
 
 async def test_one_that_leads_no_more_tells_of_no_rollouts_until_it_leads_again(
