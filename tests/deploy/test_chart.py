@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tomllib
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from rollway.exit_codes import ExitCode
 from tests.controlplane.cluster import ControlPlane
 from tests.deploy.chart import CHART, ROOT, Document, helm, of_kind, rendered, template
 
+WEBHOOK = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/rollway"
 URL = "https://rollway.example.com"
 EVERYTHING: Document = {
     "image": {"repository": "registry.example.com/rollway", "digest": "sha256:" + "0" * 64, "pullPolicy": "Always"},
@@ -272,6 +274,43 @@ def test_it_is_installed_upgraded_rolled_back_and_uninstalled_under_the_restrict
     run("uninstall")
     left = control_plane.kubectl("get", "deploy,sa,role,rolebinding", "-n", namespace, "-o", "name").stdout.split()
     assert [name for name in left if "rollway" in name] == []
+
+
+def test_definitions_are_upgraded_and_stay_and_an_installation_of_ours_is_taken_over(
+    bare_api_server: ControlPlane, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From `rollway install` to Helm, with what belongs to the whole cluster; whom the controller said to trust is
+    left alone. Nothing moves there, so there are no pods."""
+    definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/rollouts.rollway.dev"
+    assert rollway.main(["install", "--image", "x", "--admission", "closed", "--web"]) == ExitCode.FINE
+    done = bare_api_server.kubectl("apply", "--server-side", "-f", "-", stdin=capsys.readouterr().out)
+    assert done.returncode == 0, done.stderr
+    older = {"spec": {"names": {"categories": ["older"]}}}
+    patch(bare_api_server, "crd", "rollouts.rollway.dev", "merge", older)
+
+    def run(*line: str) -> None:
+        done = helm(*line, "--namespace", "rollway-system", kubeconfig=bare_api_server.kubeconfig)
+        assert done.returncode == 0, done.stderr
+
+    on = ("--set", "admission.mode=closed,web.enabled=true")
+    run("install", "rollway", str(CHART), "--take-ownership", *on)
+    assert bare_api_server.api.get(definition)["spec"]["names"]["categories"] == ["rollway"]
+    trusted = b64encode(bare_api_server.api.authority).decode()
+    trust = [{"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": trusted}]
+    patch(bare_api_server, "validatingwebhookconfiguration", "rollway", "json", trust)
+    run("upgrade", "rollway", str(CHART), *on, "--set", "providers={istio},admission.mode=open")
+    (webhook,) = bare_api_server.api.get(WEBHOOK)["webhooks"]
+    assert (webhook["failurePolicy"], webhook["clientConfig"].get("caBundle")) == ("Ignore", trusted)
+    run("uninstall", "rollway")
+    assert bare_api_server.api.get(definition)["spec"]["names"]["categories"] == ["rollway"]
+    kinds = "clusterroles,clusterrolebindings,validatingwebhookconfigurations"
+    left = bare_api_server.kubectl("get", kinds, "-l", "app.kubernetes.io/part-of=rollway", "-o", "name")
+    assert (left.returncode, left.stdout) == (0, "")
+
+
+def patch(control_plane: ControlPlane, kind: str, name: str, how: str, change: object) -> None:
+    done = control_plane.kubectl("patch", kind, name, "--type", how, "-p", json.dumps(change))
+    assert done.returncode == 0, done.stderr
 
 
 def groups_of(control_plane: ControlPlane, namespace: str) -> set[str]:
