@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import zip_longest
 
 from interpreter.cluster.api import Api
 from interpreter.cluster.errors import ApiError, Forbidden
@@ -69,10 +70,12 @@ def text(found: Sequence[Finding]) -> str:
     lines = []
     order = [Verdict.WRONG, Verdict.NOTE, Verdict.UNSEEN, Verdict.OK]
     for area in Area:
-        lines.append(area.upper())
-        for one in sorted((one for one in found if one.area is area), key=lambda one: order.index(one.verdict)):
+        of_area = sorted((one for one in found if one.area is area), key=lambda one: order.index(one.verdict))
+        lines += [area.upper()] if of_area else []
+        for one, after in zip_longest(of_area, of_area[1:]):
             lines.append(f"  {one.verdict:<6}  {one.what}")
-            lines += [f"          {one.do}"] if one.do else []
+            if one.do and (after is None or after.do != one.do):  # what mends several is said once, below them
+                lines.append(f"          {one.do}")
     wrong = sum(one.verdict is Verdict.WRONG for one in found)
     lines += ["", f"{plural(wrong, 'thing')} wrong" if wrong else "nothing is wrong"]
     return "\n".join(lines) + "\n"

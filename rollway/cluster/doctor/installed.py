@@ -11,7 +11,7 @@ import yaml
 import crds
 from interpreter.cluster.api import Api
 from interpreter.cluster.controller import LEASE
-from interpreter.cluster.names import VERSION
+from interpreter.cluster.names import GROUP, VERSION
 from interpreter.objects import Manifest, Ref
 from rollway.cluster.doctor.controllers import DEPLOYMENT, Controller
 from rollway.cluster.doctor.finding import Area, Finding, Findings, Verdict
@@ -31,10 +31,14 @@ def _finding(verdict: Verdict, what: str, do: str = "") -> Finding:
 async def definitions(api: Api) -> Findings:
     """Each of ours, as the cluster has it."""
     wanted = [yaml.safe_load(text) for text in crds.definitions().values()]
+    theirs = [await api.get(Ref(*DEFINITION, "", ours["metadata"]["name"])) for ours in wanted]
+    if not any(theirs):
+        yield _finding(Verdict.WRONG, f"there is no definition of {GROUP}: nothing is installed", INSTALL)
+        return
     fine = 0
-    for ours in wanted:
+    for ours, found in zip(wanted, theirs, strict=True):
         name = ours["metadata"]["name"]
-        problem = _definition(ours, await api.get(Ref(*DEFINITION, "", name)))
+        problem = _definition(ours, found)
         if problem is None:
             fine += 1
         else:

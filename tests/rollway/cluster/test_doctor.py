@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -93,7 +98,7 @@ def path(manifest: dict[str, Any]) -> str:
     version, kind, metadata = manifest["apiVersion"], manifest["kind"].lower(), manifest["metadata"]
     root = f"/apis/{version}" if "/" in version else f"/api/{version}"
     inside = f"/namespaces/{metadata['namespace']}" if "namespace" in metadata else ""
-    return f"{root}{inside}/{kind}s/{metadata['name']}"
+    return f"{root}{inside}/{kind if kind.endswith('s') else kind + 's'}/{metadata['name']}"
 
 
 @pytest.fixture
@@ -105,7 +110,7 @@ def test_what_is_missing_is_found_step_by_step_until_nothing_is_wrong(patient: P
     code, found = patient.examined()
     assert code == ExitCode.FINDINGS
     wrong = [one["what"] for one in found["wrong"]]
-    assert "the definition rollouts.rollway.dev is missing" in wrong
+    assert "there is no definition of rollway.dev: nothing is installed" in wrong
     assert "there is no controller in the cluster: nothing carries out rollouts" in wrong
     assert all(one["do"] for one in found["wrong"])
 
@@ -113,6 +118,9 @@ def test_what_is_missing_is_found_step_by_step_until_nothing_is_wrong(patient: P
     patient.install()
     wrong = patient.wrong()
     [stopped] = wrong
+    patient.plane.remove_crds("rolloutruns.rollway.dev")
+    assert "the definition rolloutruns.rollway.dev is missing" in patient.wrong()
+    patient.plane.install_crds("rollway")
     assert stopped == f"the controller {SYSTEM}/rollway-controller (registry.example/rollway:1): 0 of 1 pod ready"
 
     patient.run()
@@ -122,7 +130,7 @@ def test_what_is_missing_is_found_step_by_step_until_nothing_is_wrong(patient: P
 
     patient.plane.install_crds("istio")
     code, found = patient.examined()
-    assert code == ExitCode.FINE, found
+    assert code == ExitCode.FINE, found.get("wrong")
     fine = [one["what"] for one in found["ok"]]
     assert "6 of 6 definitions as this rollway has them" in fine
     assert "pod-1 leads" in fine
@@ -210,6 +218,50 @@ def test_a_flagger_beside_us_and_a_metric_server_that_is_not_there(patient: Pati
         "which does not exist",
         f"Flagger (default/flagger) and the controller {SYSTEM}/rollway-controller both carry out Canaries",
     ]
+
+
+def test_a_metric_server_that_answers_and_one_in_the_cluster_that_does_not(patient: Patient) -> None:
+    patient.plane.install_crds("rollway")
+    patient.install(metrics_server="http://prometheus.default.svc:9090")
+    patient.run()
+    service = {"metadata": {"name": "prometheus", "namespace": "default"}, "spec": {"ports": [{"port": 9090}]}}
+    patient.apply({"apiVersion": "v1", "kind": "Service", **service})
+    [silent] = patient.wrong()
+    assert silent.startswith("the metric server Service `default/prometheus` does not answer")
+    with answering() as url:
+        patient.install(metrics_server=url)
+        _, found = patient.examined()
+        assert "the metric server 127.0.0.1 answers, asked from here" in [one["what"] for one in found["ok"]]
+    _, found = patient.examined()
+    assert [one["what"] for one in found["unseen"] if "was not reached from here" in one["what"]]
+
+
+@contextmanager
+def answering() -> Iterator[str]:
+    """In a Prometheus' place: answers an instant query in its format."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            good = urlsplit(self.path).path == "/api/v1/query"
+            body = json.dumps({"status": "success", "data": {"resultType": "scalar", "result": [1, "1"]}}).encode()
+            self.send_response(200 if good else 404)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.wfile.write(body)
+
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
 def test_what_one_may_not_see_is_unseen_and_not_wrong(patient: Patient) -> None:
