@@ -58,7 +58,15 @@ ROUTES: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 }
 """Of each traffic provider, the groups and resources that its routes are made of; Services everybody has."""
 
+ASKED: Mapping[str, tuple[Rule, ...]] = {
+    "gateway_api": (Rule("gateway.networking.k8s.io", ("gateways",), READ, "to know what takes a route"),),
+}
+"""Of traffic providers that ask what a data plane can do."""
+
 WITHOUT_NAMESPACE: Mapping[str, tuple[Rule, ...]] = {
+    "gateway_api": (
+        Rule("gateway.networking.k8s.io", ("gatewayclasses",), READ, "to know what a Gateway can do", cluster=True),
+    ),
     "kuma": (
         Rule("kuma.io", ("trafficroutes",), (*READ, "create", "patch", "delete"), "to route traffic", cluster=True),
         Rule("kuma.io", ("meshes",), READ, "to know what a mesh has", cluster=True),
@@ -147,6 +155,7 @@ def rules(providers: Iterable[str], *, flagger: bool, metrics: Iterable[str] = (
         Rule("keda.sh", ("scaledobjects",), make, "to scale primaries as targets are scaled"),
         Rule("events.k8s.io", ("events",), ("create", "patch"), "to tell what happens"),
         *(Rule(group, resources, (*make, "delete"), "to route traffic") for group, resources in routes),
+        *(rule for provider in named for rule in ASKED.get(provider, ())),
         *(rule for provider in named for rule in WITHOUT_NAMESPACE.get(provider, ())),
         *(rule for provider in named for rule in TARGETS.get(provider, ())),
         *(rule for name in dict.fromkeys(metrics) for rule in METRICS[name]),

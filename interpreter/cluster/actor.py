@@ -12,13 +12,14 @@ server): the trouble is shown in the status and in an event, and the look is rep
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from dsl.ir import Program
 from interpreter.cluster import names, steering
 from interpreter.cluster.applier import Applier
 from interpreter.cluster.arranging import Arranging
 from interpreter.cluster.diagnosing import Diagnosing
-from interpreter.cluster.errors import Conflict, Forbidden
+from interpreter.cluster.errors import Conflict, Forbidden, NotServed
 from interpreter.cluster.libraries import guardrails
 from interpreter.cluster.logging import bind
 from interpreter.cluster.moving import Moving
@@ -228,7 +229,7 @@ class Actor:
         naming = FLAGGERS if owner.kind == CANARY else PLAIN
         subject = Subject(program, parts.caches, await custom_resource(parts.api, program.target), naming)
         await self._listen((subject.target_ref, subject.apex_ref))
-        await self._listen(subject.refs())  # what the target refers to can be told only now
+        await self._listen_to(subject)
         runs = Runs(parts.api, parts.caches, owner, parts.history)
         applier = self._applier(owner, subject)
         arranging = Arranging(subject, runs, applier, parts.api)
@@ -295,14 +296,27 @@ class Actor:
         if self._diagnosing is not None:
             self._diagnosing.end()
         if self._runtime is not None:
-            await self._listen(self._runtime.subject.refs())
+            await self._listen_to(self._runtime.subject)
         return step
 
-    async def _listen(self, refs: tuple[Ref, ...]) -> None:
-        """Have informers for these, and be woken when one of them changes."""
+    async def _listen_to(self, subject: Subject) -> None:
+        """What a target or a route refers to can be told only once that is known, and what is referred to there after
+        that."""
+        await self._listen(subject.refs())
+        known: tuple[Ref, ...] = ()
+        while (further := subject.further()) != known:
+            await self._listen(subject.refs(), further)
+            known = further
+
+    async def _listen(self, refs: tuple[Ref, ...], further: tuple[Ref, ...] = ()) -> None:
+        """Have informers for these, and be woken when one of them changes. What is `further` may be forbidden: it must
+        not keep a rollout from being looked after."""
         caches = self._parts.caches
         await caches.ensure_all(ref for ref in refs if self._in_sight(ref))
-        interest = (self.ref, *self._policy.sources, *refs)
+        for ref in further:
+            with suppress(Forbidden, NotServed):
+                await caches.ensure_all((ref,) if self._in_sight(ref) else ())
+        interest = (self.ref, *self._policy.sources, *refs, *further)
         if self._driver is not None:
             interest += tuple(_owners_named(self._driver.program))
         caches.watch_for(self.ref, tuple(dict.fromkeys(interest)))

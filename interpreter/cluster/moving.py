@@ -74,7 +74,7 @@ class Moving:
         if not self._formers:
             return
         self._runs.owner = owner
-        new = Plane(self._subject.provider, self._subject.site(""))
+        new = self._new()
         formers = [Plane(one.provider, one.site("")) for one in await self.in_sight()]
         await self._arranging.serve(new.site)
         plan = self._plan(formers, new, state)
@@ -91,6 +91,10 @@ class Moving:
         self._formers = ()
         message = f"{_said(new)} routes now, and what was made for {_names(formers)} is released"
         self._parts.recorder.record(owner.manifest, "TrafficMoved", message)
+
+    def _new(self) -> Plane:
+        provider, site = self._subject.provider, self._subject.site("")
+        return Plane(provider, site, tuple(self._subject.routes(site)))
 
     def _plan(self, formers: list[Plane], new: Plane, state: State) -> Move:
         return move(formers, new, state.routing, self._existing((*formers, new)))

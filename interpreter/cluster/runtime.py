@@ -46,7 +46,7 @@ from interpreter.state import (
     Stage,
     State,
 )
-from interpreter.traffic.provider import Site, TrafficError
+from interpreter.traffic.provider import Asking, Site, TrafficError
 from interpreter.workloads.kind import REVISION
 from interpreter.workloads.progress import condition, instant
 
@@ -90,6 +90,7 @@ class ClusterRuntime:
         self._rehearsal: tuple[Site, Mapping[Ref, object], tuple[str, ...]] | None = None
         self._wrote = False
         self._told: float | None = None
+        self._trouble: str | None = None
 
     def now(self) -> Instant:
         return self._clock.now()
@@ -119,7 +120,7 @@ class ClusterRuntime:
         if self.state.phase not in AT_REST or self.subject.target is None:
             return ()
         provider, site = self.subject.provider, self.subject.site("", baseline=self.subject.program.baseline)
-        existing = self.subject.objects(provider.refs(site))
+        existing = self.subject.routes(site)
         versions = {ref: found["metadata"].get("resourceVersion") for ref, found in existing.items()}
         if self._rehearsal is None or self._rehearsal[:2] != (site, versions):
             self._rehearsal = (site, versions, refusals(provider, site, existing))
@@ -146,7 +147,7 @@ class ClusterRuntime:
     async def reroute(self, routing: Routing) -> None:
         site = self._site(self.state)
         provider = self.subject.provider
-        for change in provider.render(site, routing, self.subject.objects(provider.refs(site))):
+        for change in provider.render(site, routing, self.subject.routes(site)):
             self._wrote |= await self._applier.do(change)
         await self._tell_of(routing)
 
@@ -159,8 +160,19 @@ class ClusterRuntime:
         if said := counting.told(weight):
             await self._say("WeightRounded", said)
 
-    async def _say(self, reason: str, message: str) -> None:
-        action = EventAction(reason, reason, message)
+    async def _tell_of_trouble(self) -> None:
+        """Say once why the data plane does not take the route. It may be one Gateway of several that does not: what
+        that does to requests, the analysis sees."""
+        provider, site = self.subject.provider, self._site(self.state)
+        if not isinstance(provider, Asking):
+            return
+        trouble, before = provider.trouble(site, self.subject.objects(provider.refs(site))), self._trouble
+        self._trouble = trouble
+        if trouble is not None and trouble != before:
+            await self._say("RouteNotTaken", trouble, warning=True)
+
+    async def _say(self, reason: str, message: str, *, warning: bool = False) -> None:
+        action = EventAction(reason, reason, message, warning)
         await self._outside.perform(self.subject.program, self.owner, action, self.now())
 
     async def persist(self, state: State) -> None:
@@ -173,6 +185,7 @@ class ClusterRuntime:
     async def arrange(self, desired: Desired) -> None:
         """Everything but who gets how much. What else a route says (hosts, timeouts, its owner) is kept up too: where
         the data plane has the routing that it should have, that is written anew, as the policy and the cluster are."""
+        await self._tell_of_trouble()
         await self._arranging.arrange(desired, self.state, self._site(self.state))
         if self.state.phase in (Phase.TERMINATING, Phase.TERMINATED):
             await self._without_baseline(desired)

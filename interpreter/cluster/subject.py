@@ -8,13 +8,15 @@ Program's service.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import copy
 
 from dsl.ir import Program, WorkloadRef
 from interpreter.cluster.api import Api
 from interpreter.cluster.caches import Caches
+from interpreter.cluster.errors import Forbidden
 from interpreter.objects import Manifest, Objects, Ref, ref_of
-from interpreter.traffic.provider import Site, TrafficProvider
+from interpreter.traffic.provider import Site, TrafficProvider, refs_of
 from interpreter.traffic.registry import provider
 from interpreter.traffic.replicas import NAME as COUNTED
 from interpreter.workloads.configs import ConfigRef, is_tracked, references
@@ -144,6 +146,24 @@ class Subject:
             scalers=self._scalers() if self.provider.name == COUNTED else (),
         )
 
+    def routes(self, site: Site) -> Objects:
+        """What the provider renders from, as far as it exists and, where it is only asked, may be seen."""
+        own = self.objects(self.provider.refs(site))
+        return {**self._glimpse(refs_of(self.provider, site, self._glimpse)), **own}
+
+    def further(self) -> tuple[Ref, ...]:
+        """What the provider asks beside, as far as it is known yet. It may be forbidden to see."""
+        site = self.site("")
+        own = self.provider.refs(site)
+        return tuple(ref for ref in refs_of(self.provider, site, self._glimpse) if ref not in own)
+
+    def _glimpse(self, refs: tuple[Ref, ...]) -> Objects:
+        found: dict[Ref, Manifest] = {}
+        for ref in refs:
+            with suppress(Forbidden):
+                found.update(self.objects((ref,)))
+        return found
+
     def _scalers(self) -> tuple[str, ...]:
         """The autoscalers of target and primary, whoever made them: KEDA makes such too."""
         if not self._caches.watches(*_HPA):
@@ -163,7 +183,7 @@ class Subject:
         return {f"{ref.kind} `{ref.name}`": labels for ref, labels in labelled.items()}
 
     def refs(self) -> tuple[Ref, ...]:
-        """Everything whose change can matter to this rollout."""
+        """Everything whose change can matter to this rollout, but for what is `further`."""
         refs = [self.target_ref, self.primary_ref, self.baseline_ref, *self.service_refs, *self.baseline_service_refs]
         refs += self.provider.refs(self.site(""))
         target = self.target

@@ -4,8 +4,9 @@ Without the option `route` the route has the apex Service's name, attaches to th
 ours from top to bottom; one of that name that was there before is taken over, and given back on release. With `route`
 the user keeps a route, and only where one of its rules leads is ours (`gateway_api_users_route`).
 
-`api "v1beta1"` writes HTTPRoutes of that version. A route that no Gateway has accepted routes nothing: `accepted` says
-so in words, for people to see; it holds nothing up.
+`api "v1beta1"` writes HTTPRoutes of that version. What an implementation says that it cannot do is refused
+(`gateway_api_features`). A route that a Gateway has not accepted routes nothing: `trouble` says so in words, for people
+to see; it holds nothing up.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from functools import partial
 from typing import Any
 
 from interpreter.objects import Change, Manifest, Objects, Ref
+from interpreter.routing import HOME
 from interpreter.state import Routing
-from interpreter.traffic import gateway_api_users_route
+from interpreter.traffic import gateway_api_features, gateway_api_users_route
 from interpreter.traffic.gateway_api_crd import GROUP, Installed, crd_ref, depends_on_version, installed
 from interpreter.traffic.gateway_api_matches import RouteKind
 from interpreter.traffic.gateway_api_rule import base_rule
@@ -41,8 +43,14 @@ class GatewayApi:
         route = _route(site)
         return (route, crd_ref(_kind(site))) if depends_on_version(site.program) else (route,)
 
+    def further(self, site: Site, existing: Objects) -> tuple[Ref, ...]:
+        if not gateway_api_features.depends_on_features(site.program):
+            return ()
+        return gateway_api_features.further(_version(site), site.namespace, _parents(site, existing), existing)
+
     def render(self, site: Site, routing: Routing, existing: Objects) -> tuple[Change, ...]:
         ref = _route(site)
+        self._demand(site, routing, existing)
         if Options(site.program).route:
             return gateway_api_users_route.changes(
                 _kind(site), site, ref, routing, existing, _installed(site, existing)
@@ -71,45 +79,47 @@ class GatewayApi:
             return gateway_api_users_route.released(site, existing.get(_route(site)))
         return tuple(put_back(site, _route(site), existing, partial(is_split, site)))
 
+    def trouble(self, site: Site, existing: Objects) -> str | None:
+        ref = _route(site)
+        live = existing.get(ref)
+        said = None if live is None else _said_of(live)
+        return None if said is None else f"{ref} {said}"
 
-def accepted(route: Mapping[str, Any]) -> str | None:
-    """What keeps a route, as the cluster has it, from routing, in words; None if its Gateways have accepted it.
+    def _demand(self, site: Site, routing: Routing, existing: Objects) -> None:
+        """Only what the route does not have already, so that nothing keeps traffic from being taken back."""
+        if not gateway_api_features.needs(site.program, routing):
+            return
+        live = existing.get(_route(site))
+        held = self.read(site, existing) or (HOME if live is not None and is_ours(live) else None)
+        wanted = gateway_api_features.needs(site.program, routing, held)
+        gateway_api_features.demand(wanted, _version(site), site.namespace, _parents(site, existing), existing)
 
-    Each Gateway reports in `status.parents[].conditions`; a report on an earlier generation says nothing of this one.
-    """
+
+def _said_of(route: Mapping[str, Any]) -> str | None:
+    """A Gateway's refusal of a route, in words; None if there is none. Each Gateway reports in
+    `status.parents[].conditions`; a report on an earlier generation says nothing of this one, and one that is still to
+    come may never come."""
     generation = route["metadata"].get("generation")
-    parents = (route.get("status") or {}).get("parents") or []
-    reports = [
-        (parent, condition)
-        for parent in parents
-        for condition in parent.get("conditions") or ()
-        if condition.get("type") in _BAD and condition.get("observedGeneration") in (None, generation)
-    ]
-    for parent, condition in reports:
-        if condition.get("status") == "False":
-            said = f"{condition.get('reason', '')}: {condition.get('message', '')}".strip(": ")
-            return f"the route {_BAD[condition['type']]} at {_parent(parent)} ({said or 'no reason given'})"
-    silent = [ref for ref in _expected(route) if not any(_is_of(report, ref) for report in reports)]
-    if silent:
-        return f"{_parent({'parentRef': silent[0]})} has not accepted the route yet"
+    for parent in (route.get("status") or {}).get("parents") or ():
+        for condition in parent.get("conditions") or ():
+            of_this = condition.get("observedGeneration") in (None, generation)
+            if of_this and condition.get("type") in _BAD and condition.get("status") == "False":
+                said = f"{condition.get('reason', '')}: {condition.get('message', '')}".strip(": ")
+                return f"{_BAD[condition['type']]} at {_parent(parent)} ({said or 'no reason given'})"
     return None
-
-
-def _expected(route: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return list(route.get("spec", {}).get("parentRefs") or ())
-
-
-def _is_of(report: tuple[Mapping[str, Any], Mapping[str, Any]], ref: Mapping[str, Any]) -> bool:
-    parent, condition = report
-    named = parent.get("parentRef") or {}
-    same = all(named.get(key) == ref[key] for key in ("name", "namespace", "sectionName", "port") if key in ref)
-    return same and condition["type"] == "Accepted" and condition.get("status") == "True"
 
 
 def _parent(parent: Mapping[str, Any]) -> str:
     ref = parent.get("parentRef") or {}
     namespace = f"{ref['namespace']}/" if ref.get("namespace") else ""
     return f"{ref.get('kind', 'Gateway')} `{namespace}{ref.get('name', '')}`"
+
+
+def _parents(site: Site, existing: Objects) -> gateway_api_features.Parents:
+    """Of the user's route, or of ours."""
+    if Options(site.program).route:
+        return (existing.get(_route(site)) or {}).get("spec", {}).get("parentRefs") or ()
+    return Options(site.program).gateway_refs
 
 
 def _kind(site: Site) -> RouteKind:

@@ -18,15 +18,16 @@ from interpreter.traffic.provider import Site, TrafficError, TrafficProvider
 
 
 class Plane(NamedTuple):
-    """A provider and where it routes."""
+    """A provider and where it routes. `further` are objects that it only looks at."""
 
     provider: TrafficProvider
     site: Site
+    further: tuple[Ref, ...] = ()
 
     @property
     def refs(self) -> tuple[Ref, ...]:
         """Every object that it reads, writes or edits."""
-        return self.provider.refs(self.site)
+        return tuple(dict.fromkeys((*self.provider.refs(self.site), *self.further)))
 
 
 class Move(NamedTuple):

@@ -24,9 +24,9 @@ of the primary's part. A provider whose row has `baseline` does this, and no oth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from dsl.ir import Program
 from interpreter.objects import Change, Objects, Ref
@@ -120,3 +120,27 @@ class TrafficProvider(Protocol):
 
     def release(self, site: Site, existing: Objects) -> tuple[Change, ...]:
         """Put the user's objects back as they were and remove what is the provider's own."""
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A provider that asks what a data plane says of itself, in objects that only its `refs` tell the names of. They
+    are never written. `render` refuses by them what the data plane says that it cannot do; where they are not given it
+    refuses nothing, and `read` and `release` do without them."""
+
+    def further(self, site: Site, existing: Objects) -> tuple[Ref, ...]:
+        """Which they are, as far as can be told from what exists: ask again with those found."""
+
+    def trouble(self, site: Site, existing: Objects) -> str | None:
+        """Why the data plane does not take the route as it stands, in words; None if it takes it, or has not said. It
+        is shown to people and holds nothing up."""
+
+
+def refs_of(provider: TrafficProvider, site: Site, look: Callable[[tuple[Ref, ...]], Objects]) -> tuple[Ref, ...]:
+    """All that `render` may want to know: the provider's `refs`, and what is `further`. `look` gives those objects that
+    exist."""
+    refs = provider.refs(site)
+    if isinstance(provider, Asking):
+        while more := [ref for ref in provider.further(site, look(refs)) if ref not in refs]:
+            refs += tuple(more)
+    return refs

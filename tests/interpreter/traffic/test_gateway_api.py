@@ -15,7 +15,7 @@ from dsl.ir import MatchTest, RouteOp, StickySpec
 from interpreter.objects import Apply, Delete, Edit, Manifest, Ref
 from interpreter.routing import HOME
 from interpreter.state import Routing
-from interpreter.traffic.gateway_api import GatewayApi, accepted
+from interpreter.traffic.gateway_api import GatewayApi
 from interpreter.traffic.gateway_api_crd import crd_ref
 from interpreter.traffic.provider import ORIGINAL, Site, TrafficError
 from interpreter.traffic.reading import NOTE
@@ -394,23 +394,26 @@ def route(*conditions: tuple[str, str, int], generation: int = 2) -> Manifest:
     ("conditions", "words"),
     [
         ([("Accepted", "True", 2), ("ResolvedRefs", "True", 2)], None),
-        ([("Accepted", "True", 2)], None),
-        ([("Accepted", "False", 2)], "the route is not accepted at Gateway `gateways/public` (Why: so)"),
+        ([("Accepted", "False", 2)], "is not accepted at Gateway `gateways/public` (Why: so)"),
         (
             [("Accepted", "True", 2), ("ResolvedRefs", "False", 2)],
-            "the route has references that cannot be followed at Gateway `gateways/public` (Why: so)",
+            "has references that cannot be followed at Gateway `gateways/public` (Why: so)",
         ),
-        ([("Accepted", "False", 1)], "Gateway `gateways/public` has not accepted the route yet"),
-        ([("Accepted", "True", 1)], "Gateway `gateways/public` has not accepted the route yet"),
-        ([("Accepted", "Unknown", 2)], "Gateway `gateways/public` has not accepted the route yet"),
-        ([], "Gateway `gateways/public` has not accepted the route yet"),
+        ([("Accepted", "False", 1)], None),
+        ([("Accepted", "Unknown", 2)], None),
+        ([("Programmed", "False", 2)], None),
+        ([], None),
     ],
 )
 def test_what_a_gateway_says_of_this_generation(conditions: list[tuple[str, str, int]], words: str | None) -> None:
-    assert accepted(route(*conditions)) == words
+    """One that says nothing, or not yet, is no trouble: there are those that never say anything."""
+    ref = Ref(API, "HTTPRoute", "test", "podinfo")
+    said = GATEWAY.trouble(place(), {ref: route(*conditions)})
+    assert said == (None if words is None else f"{ref} {words}")
 
 
 def test_a_route_that_nobody_has_looked_at() -> None:
     made = route()
     del made["status"]
-    assert accepted(made) == "Gateway `gateways/public` has not accepted the route yet"
+    assert GATEWAY.trouble(place(), {Ref(API, "HTTPRoute", "test", "podinfo"): made}) is None
+    assert GATEWAY.trouble(place(), {}) is None

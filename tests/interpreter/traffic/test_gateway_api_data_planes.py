@@ -14,11 +14,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from interpreter.objects import Manifest
+from dsl.ir import RouteOp, Traffic
+from interpreter.objects import Delete, Manifest
 from interpreter.routing import HOME
 from interpreter.state import Routing
-from interpreter.traffic.gateway_api import GatewayApi, accepted
+from interpreter.traffic.gateway_api import GatewayApi
 from interpreter.traffic.gateway_api_crd import GROUP
+from interpreter.traffic.provider import TrafficError, refs_of
 from tests.contour import server as contour
 from tests.controlplane.cluster import ControlPlane
 from tests.interpreter.traffic import behaviour
@@ -132,7 +134,50 @@ def _gateway(namespace: str, port: int) -> Manifest:
 def test_the_route_is_accepted(shop: GatewayShop) -> None:
     shop.route(Routing(10.0, matches=behaviour.EVERY_MATCH, sticky=behaviour.BOTH_ARMS))
     (ref,) = shop.provider.refs(shop.place)
-    until(lambda: accepted(shop.cluster.objects([ref])[ref]) is None)
+
+    def accepted() -> bool:
+        live = shop.cluster.objects([ref])[ref]
+        (parent,) = (live.get("status") or {}).get("parents") or [{}]
+        said = [one for one in parent.get("conditions") or () if one["type"] == "Accepted"]
+        wanted = "True", live["metadata"]["generation"]
+        return [(one["status"], one["observedGeneration"]) for one in said] == [wanted]
+
+    until(accepted)
+    assert GatewayApi().trouble(shop.place, shop.cluster.objects([ref])) is None
+
+
+def test_a_gateway_that_takes_no_such_route_says_so(shop: GatewayShop) -> None:
+    """One that has no listener of the name that the route asks for."""
+    refs = [{"name": GATEWAY, "sectionName": "nowhere"}]
+    program = replace(shop.place.program, traffic=Traffic("gateway_api", {"gateway_refs": refs, "hosts": [HOST]}))
+    place = replace(shop.place, program=program, apex=PRIMARY)
+    (ref,) = shop.provider.refs(place)
+    shop.cluster.do(shop.provider.render(place, HOME, {}))
+    try:
+        until(lambda: GatewayApi().trouble(place, shop.cluster.objects([ref])) is not None)
+        assert "NoMatchingParent" in str(GatewayApi().trouble(place, shop.cluster.objects([ref])))
+    finally:
+        shop.cluster.do([Delete(ref)])
+
+
+@pytest.mark.parametrize("share", [30.0, 100.0])
+def test_what_the_implementation_cannot_do_is_refused_by_what_it_says_of_itself(
+    shop: GatewayShop, share: float
+) -> None:
+    """Traefik publishes what it can do, without mirrors; of Contour, which publishes nothing, it is known."""
+    place = replace(shop.place, program=replace(shop.place.program, code=(RouteOp(mirror=share),)))
+    refs = refs_of(shop.provider, place, shop.cluster.objects)
+    assert [ref.kind for ref in refs if ref.kind.startswith("Gateway")] == ["Gateway", "GatewayClass"]
+    if shop.name == "traefik":
+        until(lambda: "status" in shop.cluster.objects(refs)[refs[-1]])
+    existing = shop.cluster.objects(refs)
+    assert bool(existing[refs[-1]].get("status", {}).get("supportedFeatures")) is (shop.name == "traefik")
+    words = {("traefik", 30.0): "does not name", ("traefik", 100.0): "does not name", ("contour", 30.0): "is known"}
+    if (shop.name, share) in words:
+        with pytest.raises(TrafficError, match=words[shop.name, share]):
+            shop.provider.render(place, Routing(mirror=share), existing)
+    else:
+        assert shop.provider.render(place, Routing(mirror=share), existing)
 
 
 def test_weights(shop: GatewayShop) -> None:
