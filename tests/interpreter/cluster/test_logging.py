@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from interpreter.cluster.logging import about, set_up
+from interpreter.cluster.logging import about, bind, set_up
 
 
 @pytest.fixture
@@ -35,6 +35,29 @@ def test_a_line_says_of_which_rollout_and_nothing_secret(stream: io.StringIO) ->
     assert line["event"] == "a call failed"
     assert "abcdefgh12345" not in stream.getvalue()
     assert "p4ss" not in stream.getvalue()
+
+
+def test_what_comes_to_be_known_stands_in_the_lines_from_there_to_the_end_of_the_look(stream: io.StringIO) -> None:
+    set_up("json", "info", stream)
+    log = structlog.get_logger("interpreter.cluster.test")
+    with about(rollout="shop/web"):
+        log.info("one")
+        bind(revision="abc", step="1")
+        log.info("two")
+        bind(step="2")
+        with about(channel="ops"):
+            log.info("three")
+        log.info("four")
+    log.info("five")
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    keys = ("rollout", "revision", "step", "channel")
+    assert [tuple(line.get(key) for key in keys) for line in lines] == [
+        ("shop/web", None, None, None),
+        ("shop/web", "abc", "1", None),
+        ("shop/web", "abc", "2", "ops"),
+        ("shop/web", "abc", "2", None),
+        (None, None, None, None),
+    ]
 
 
 def test_an_exception_is_masked_too(stream: io.StringIO) -> None:

@@ -46,6 +46,16 @@ async def test_first_in_first_out_and_each_once(queue: WorkQueue[str]) -> None:
     assert [await now(queue), await now(queue), await now(queue)] == ["a", "b", None]
 
 
+async def test_how_late_a_key_is_taken_counts_from_when_it_was_due(clock: Clock) -> None:
+    waited: list[float] = []
+    queue: WorkQueue[str] = WorkQueue(clock=clock, waited=waited.append)
+    queue.add_at("timer", clock.now + 10)
+    queue.add("now")
+    clock.now += 12
+    assert {await now(queue), await now(queue)} == {"now", "timer"}
+    assert sorted(waited) == [2, 12]
+
+
 async def test_a_key_added_while_in_work_comes_again_afterwards_and_to_nobody_before(queue: WorkQueue[str]) -> None:
     queue.add("a")
     assert await now(queue) == "a"
