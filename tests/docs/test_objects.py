@@ -18,8 +18,8 @@ from interpreter.objects import Manifest, Ref
 from tests.controlplane.cluster import ControlPlane
 from tests.docs.manifests import Object, objects
 
-FOREIGN = frozenset({"argoproj.io/v1alpha1", "gateway.solo.io/v1"})
-"""Of tools whose definitions are not at hand."""
+FOREIGN = frozenset({"argoproj.io/v1alpha1", "gateway.solo.io/v1", "kustomize.config.k8s.io/v1beta1"})
+"""Of tools whose definitions are not at hand, or that no API server ever sees."""
 
 DEFINED_IN: Mapping[str, str] = {
     "rollway.dev": "rollway",
