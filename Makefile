@@ -72,7 +72,7 @@ test: $(READY) ## all tests
 	else echo "tests that need a Chromium fail in CI, and are left out elsewhere"; fi
 	@$(BIN)/python -m tests.servers.fetch | sed 's/^/tests run against /' \
 	|| echo "tests that need another server fail in CI, and are left out elsewhere"
-	$(BIN)/pytest -q -n 2 --junitxml=.make/tests.xml
+	$(BIN)/pytest -q -n 3 --junitxml=.make/tests.xml
 
 .PHONY: providers
 providers: $(READY) ## what the last run of the tests has shown of each traffic provider

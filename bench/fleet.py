@@ -26,26 +26,15 @@ from bench.figure import Figure, show
 from dsl.compiler import compile_source
 from dsl.ir import Program
 from dsl.source import Source
+from interpreter.actions import Action, ActionResult
+from interpreter.desired import Desired, Instant, Routing
 from interpreter.driver import Driver
 from interpreter.providers.metrics import Metrics
 from interpreter.providers.prometheus import Prometheus
 from interpreter.providers.provider import Measurement, RenderedQuery
 from interpreter.providers.sharing import Sharing
-from interpreter.state import (
-    Action,
-    ActionResult,
-    Answer,
-    Desired,
-    GateAnswer,
-    Inputs,
-    Instant,
-    MetricQuestion,
-    Question,
-    Readiness,
-    ReadyQuestion,
-    Routing,
-    State,
-)
+from interpreter.questions import Answer, GateAnswer, MetricQuestion, Question, Readiness, ReadyQuestion
+from interpreter.state import Inputs, State
 from interpreter.state_json import encode
 
 ROLLOUTS = 1000

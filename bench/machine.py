@@ -19,23 +19,21 @@ from bench.child import ROOT
 from bench.figure import Figure, show
 from dsl.compiler import compile_file
 from dsl.ir import Program, Unit
+from interpreter.actions import ActionResult
 from interpreter.machine import advance
-from interpreter.state import (
-    ActionResult,
+from interpreter.questions import (
     Answer,
     Events,
     GateAnswer,
     GateQuestion,
     Histogram,
-    Inputs,
     MetricQuestion,
-    Phase,
     Question,
     Readiness,
     ReadyQuestion,
-    State,
     Value,
 )
+from interpreter.state import Inputs, Phase, State
 
 SECONDS = 0.3
 ROUNDS = 8

@@ -18,12 +18,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from interpreter.desired import Routing
 from interpreter.local.load import Load
 from interpreter.local.metering import Metering
 from interpreter.local.processes import free_port
 from interpreter.local.proxy import Proxy
 from interpreter.local.upstreams import Endpoint, Upstreams
-from interpreter.state import Routing
 
 APP = Path(__file__).resolve().parents[1] / "interpreter" / "local" / "demoapp.py"
 

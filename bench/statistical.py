@@ -23,7 +23,7 @@ from interpreter.analysis.judge import questions
 from interpreter.analysis.readings import Look
 from interpreter.analysis.sequential import objective_evidence, sign_evidence
 from interpreter.analysis.statistical import prepare_test, rule, tests_in
-from interpreter.state import Answer, Events, Histogram, Value
+from interpreter.questions import Answer, Events, Histogram, Value
 
 MINUTE_MS = 60_000
 NOON = 1_795_435_200_000

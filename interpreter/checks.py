@@ -24,18 +24,9 @@ from interpreter.analysis.judge import history_questions, judge, questions
 from interpreter.analysis.leaves import named
 from interpreter.ending import roll_back
 from interpreter.frozen import changed
+from interpreter.questions import GateAnswer, GateQuestion, MetricQuestion, Value
 from interpreter.series import Found, grown
-from interpreter.state import (
-    CheckLine,
-    CheckRecord,
-    CheckResult,
-    GateAnswer,
-    GateQuestion,
-    MetricQuestion,
-    Tick,
-    Value,
-    Verdict,
-)
+from interpreter.state import CheckLine, CheckRecord, CheckResult, Tick, Verdict
 from interpreter.turn import Turn
 
 _MOST_TOLD = 4

@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from dsl.ir import Program
-from interpreter.state import CheckRecord, CheckResult, Instant, Routing, Verdict
+from interpreter.desired import Instant, Routing
+from interpreter.state import CheckRecord, CheckResult, Verdict
 
 BAR_WIDTH = 40
 _MOST_DETAIL = 120

@@ -20,26 +20,22 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from dsl.ir import Program
+from interpreter.actions import Action, ActionResult
+from interpreter.desired import Instant, Routing
 from interpreter.effects import Arrange, Effect, Perform, Persist, Reroute, effects, unwritten_for_ms
 from interpreter.frozen import changed
 from interpreter.machine import advance
-from interpreter.state import (
-    Action,
-    ActionResult,
+from interpreter.questions import (
     Answer,
     ErrorAnswer,
     GateAnswer,
     GateQuestion,
-    Inputs,
-    Instant,
     MetricQuestion,
     Question,
     Readiness,
     ReadyQuestion,
-    Routing,
-    State,
-    Step,
 )
+from interpreter.state import Inputs, State, Step
 
 
 class Runtime(Protocol):

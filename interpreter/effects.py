@@ -14,10 +14,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from interpreter.actions import Action, EventAction
+from interpreter.desired import Desired, Routing
 from interpreter.frozen import changed
 from interpreter.phases import AT_REST
 from interpreter.routing import reduced
-from interpreter.state import Action, Desired, EventAction, Routing, State, Step
+from interpreter.state import State, Step
 
 REASON_MS = 10_000
 """How long a new reason to wait stands before it is written for its own sake."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from interpreter.desired import CanaryScale
 from interpreter.routing import HOME
-from interpreter.state import CanaryScale, Outcome, Phase, Stage
+from interpreter.state import Outcome, Phase, Stage
 from interpreter.turn import Turn
 
 _OFF = CanaryScale()

@@ -6,12 +6,14 @@ stage) whose handler should look at once.
 
 from __future__ import annotations
 
+from interpreter.desired import CanaryScale
 from interpreter.ending import handle, revert, roll_back, settle
 from interpreter.guardrails import forbids_start
 from interpreter.promotion import begin as begin_promotion
+from interpreter.questions import Readiness, ReadyQuestion
 from interpreter.routing import HOME
 from interpreter.signals import because, by, take
-from interpreter.state import CanaryScale, Cursor, Outcome, Phase, Readiness, ReadyQuestion, Run, Stage
+from interpreter.state import Cursor, Outcome, Phase, Run, Stage
 from interpreter.steps.wait import gate_is_open
 from interpreter.turn import Turn
 from interpreter.windows import is_open, opens_at

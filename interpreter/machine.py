@@ -20,27 +20,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from dsl.ir import Program
+from interpreter.actions import Action, CallAction, EventAction, NotifyAction
+from interpreter.desired import CanaryScale, Desired, Instant
 from interpreter.frozen import changed
 from interpreter.life import initializing, resting, terminated, terminating, waiting
 from interpreter.progress import progressing
 from interpreter.promotion import finalising, promoting
 from interpreter.routing import reduced
 from interpreter.signals import forget_taken_back, ignore_strangers
-from interpreter.state import (
-    Action,
-    CallAction,
-    CanaryScale,
-    Desired,
-    EventAction,
-    Inputs,
-    Instant,
-    NotifyAction,
-    Outcome,
-    Phase,
-    Run,
-    State,
-    Step,
-)
+from interpreter.state import Inputs, Outcome, Phase, Run, State, Step
 from interpreter.turn import MachineBug, Turn
 
 HANDLERS: Mapping[Phase, Callable[[Turn], bool]] = {

@@ -9,11 +9,12 @@ to it.
 from __future__ import annotations
 
 from dsl.ir import PromoteOp
+from interpreter.desired import Routing
 from interpreter.durations import duration
 from interpreter.ending import handle
 from interpreter.frozen import changed
 from interpreter.routing import HOME
-from interpreter.state import Cursor, Outcome, Phase, Routing, Stage
+from interpreter.state import Cursor, Outcome, Phase, Stage
 from interpreter.turn import Turn
 
 _KNOWN_LIMIT = 20

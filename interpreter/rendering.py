@@ -14,8 +14,8 @@ from dsl.capabilities import without_baseline
 from dsl.ir import Program
 from interpreter.cluster.names import MANAGED_BY, MANAGER, ROLLOUT
 from interpreter.cluster.stripping import digests_only
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Change, Edit, Manifest, Objects, Ref, ref_of_change
-from interpreter.state import Routing
 from interpreter.traffic.provider import Site, TrafficError, TrafficProvider
 from interpreter.traffic.registry import provider
 from interpreter.traffic.replicas import NAME as COUNTED

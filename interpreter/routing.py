@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from interpreter.state import Routing
+from interpreter.desired import Routing
 
 HOME = Routing()
 """All traffic on the primary, nothing mirrored."""

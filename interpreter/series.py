@@ -19,9 +19,10 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from interpreter.desired import Instant
 from interpreter.frozen import changed
 from interpreter.masking import mask
-from interpreter.state import CheckLine, CheckRecord, CheckRow, CheckSeries, Instant, Verdict
+from interpreter.state import CheckLine, CheckRecord, CheckRow, CheckSeries, Verdict
 
 MOST_ROWS = 120
 MOST_LINES = 32

@@ -4,17 +4,17 @@
 
 * `State` is all that is kept between two calls: small, versioned, JSON (`interpreter.state_json`).
 * `Inputs` is the world as the runtime sees it now. It is gathered afresh for each call and never kept.
-* `Step` is the answer: the next state; `desired`, the whole picture that should hold (level-triggered: compare with
-what
-  is, change what differs); `actions`, the once-only things; `questions`, what must be known to go on; `wake_at_ms`.
+* `Step` is the answer: the next state; `desired`, the whole picture that should hold (`interpreter.desired`;
+  level-triggered: compare with what is, change what differs); `actions`, the once-only things (`interpreter.actions`);
+  `questions`, what must be known to go on (`interpreter.questions`); `wake_at_ms`.
 
 How a runtime uses them (interpreter.md §4). One pass: gather inputs; `advance`; while there are questions that can be
 answered, answer them all and `advance` again; then, in this order: apply routing that *reduces* exposure; write the
 state; apply everything else in `desired`; perform the actions and keep their results for the next pass's
-`Inputs.results`.
-An action stays in `State.outbox`, and in every `Step.actions`, until its result has been seen: a runtime that is
-already doing it lets it be. The questions of a step are those that `Inputs.answers` did not answer. Answers to
-readiness questions hold for one pass only; those to metric and gate questions hold for as long as they are asked for.
+`Inputs.results`. An action stays in `State.outbox`, and in every `Step.actions`, until its result has been seen: a
+runtime that is already doing it lets it be. The questions of a step are those that `Inputs.answers` did not answer.
+Answers to readiness questions hold for one pass only; those to metric and gate questions hold for as long as they are
+asked for.
 
 Time is whole milliseconds since the epoch. Shares of traffic are percent.
 """
@@ -26,10 +26,20 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from dsl.ir import MatchTest, StickySpec
-
-Instant = int
-Role = Literal["primary", "canary", "baseline"]
+from interpreter.actions import (
+    Action,
+    ActionResult,
+)
+from interpreter.desired import (
+    CanaryScale,
+    Desired,
+    Instant,
+    Routing,
+)
+from interpreter.questions import (
+    Answer,
+    Question,
+)
 
 
 class Phase(StrEnum):
@@ -57,232 +67,6 @@ class Outcome(StrEnum):
     SUPERSEDED = "superseded"
     REVERTED = "reverted"
     PROMOTION_FAILED = "promotion_failed"
-
-
-# --- the picture that should hold -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Routing:
-    """Who gets which request. `weight` and `mirror` in percent. `exposure` is in `interpreter.routing`."""
-
-    weight: float = 0.0
-    mirror: float = 0.0
-    matches: tuple[tuple[MatchTest, ...], ...] = ()
-    sticky: StickySpec | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CanaryScale:
-    """How many canaries. `off`: none. `full`: as the target's own scaler or the primary has. `share`: percent of the
-    primary's. `replicas`: a number. `traffic`: in proportion to the weight that the routing gives it."""
-
-    mode: Literal["off", "full", "share", "replicas", "traffic"] = "off"
-    value: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Desired:
-    """All that should hold now.
-
-    `primary` and `canary` are revisions (`canary` is None while none is to run; `canary_scale` is then `off`).
-    `baseline` asks for a fresh copy of the primary's revision at the canary's size. `released` is set when the
-    rollout is being deleted with `on delete revert`: the target gets back its replicas and the user's objects their
-    original form. `primary_up` is false until the primary has been ready for the first time: until then the data plane
-    is to be left as it is, for what would be sent to the primary would be lost.
-    """
-
-    routing: Routing
-    primary: str | None
-    canary: str | None = None
-    canary_scale: CanaryScale = CanaryScale()
-    baseline: bool = False
-    released: bool = False
-    primary_up: bool = True
-
-
-# --- questions and answers --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class MetricQuestion:
-    """What did this metric say for this arm over the window that ended at `at_ms`? Leaf metrics only, never derived
-    ones."""
-
-    metric: str
-    arm: Literal["canary", "primary", "baseline"]
-    window_ms: int
-    at_ms: Instant
-
-    @property
-    def key(self) -> str:
-        return f"metric:{self.metric}:{self.arm}:{self.window_ms}:{self.at_ms}"
-
-
-@dataclass(frozen=True, slots=True)
-class ReadyQuestion:
-    """Does this workload run this revision at this scale, with all the replicas that `ready` asks for?"""
-
-    role: Role
-    revision: str
-    scale: CanaryScale
-
-    @property
-    def key(self) -> str:
-        return f"ready:{self.role}:{self.revision}:{self.scale.mode}:{self.scale.value:g}"
-
-
-@dataclass(frozen=True, slots=True)
-class GateQuestion:
-    """Is this gate open? `serial` tells one asking from the next."""
-
-    gate: str
-    serial: str
-
-    @property
-    def key(self) -> str:
-        return f"gate:{self.gate}:{self.serial}"
-
-
-Question = MetricQuestion | ReadyQuestion | GateQuestion
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A number as the provider gave it (the machine brings it to base units); never NaN or infinite. `note` is what
-    the provider said beside it, for people."""
-
-    value: float
-    kind: Literal["value"] = "value"
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Events:
-    """Counts over the question's window."""
-
-    bad: float
-    total: float
-    kind: Literal["events"] = "events"
-
-
-@dataclass(frozen=True, slots=True)
-class Histogram:
-    """Cumulative counts by upper bound, in seconds, ascending; the last bound is infinity (`inf`, "+Inf" in JSON)."""
-
-    buckets: tuple[tuple[float, float], ...]
-    kind: Literal["histogram"] = "histogram"
-
-
-@dataclass(frozen=True, slots=True)
-class NoDataAnswer:
-    """The provider answered that it has nothing."""
-
-    reason: str = "no data"
-    kind: Literal["no_data"] = "no_data"
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorAnswer:
-    """The provider could not be asked, or its answer could not be used."""
-
-    reason: str
-    kind: Literal["error"] = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """`failed` means that waiting will not help (progress deadline exceeded); `reason` is for people."""
-
-    ready: bool
-    reason: str = ""
-    failed: bool = False
-    kind: Literal["readiness"] = "readiness"
-
-
-@dataclass(frozen=True, slots=True)
-class GateAnswer:
-    """`reason` says why a gate is shut, or could not be asked (then it counts as shut)."""
-
-    open: bool
-    reason: str = ""
-    kind: Literal["gate"] = "gate"
-
-
-Answer = Value | Events | Histogram | NoDataAnswer | ErrorAnswer | Readiness | GateAnswer
-
-
-# --- actions and their results ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ActionResult:
-    """`ok`: accepted, delivered, recorded. `detail` is the refusal's body, or why it could not be done. `handle`, of a
-    message, is by what the service knows it: later ones of the same run can change it."""
-
-    ok: bool
-    detail: str = ""
-    handle: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CallAction:
-    """Call a webhook. `key` is the idempotency key that goes with the call; a repeat after a crash has the same.
-
-    The payload (interpreter.md §5) is `phase`, `revision`, `weight`, `failed_checks` and `iterations` beside what the
-    Program says. `reason` is set in handlers of a rollback. A handler's call has `awaited` false: its failure is an
-    event.
-    """
-
-    key: str
-    webhook: str
-    phase: str
-    revision: str
-    weight: float
-    failed_checks: int
-    iterations: int
-    awaited: bool = True
-    attempts: int = 0
-    result: ActionResult | None = None
-    kind: Literal["call"] = "call"
-
-
-@dataclass(frozen=True, slots=True)
-class NotifyAction:
-    """Send a message to a channel. `template` is Jinja, over `context`.
-
-    `event` is the word of what it tells of, as in `EventAction.reason`; `Message` where the policy itself says
-    something. `asks` are the verbs by which a person can answer it, at the instruction `step` (-1: at any). One that is
-    an `update` is not news to this channel: it changes what stands there already, or settles what was raised there.
-    `attempts` counts the drivers that set out to send it: a new one takes over after each restart.
-    """
-
-    key: str
-    channel: str
-    severity: Literal["info", "warn", "error"]
-    template: str
-    context: Mapping[str, str] = field(default_factory=dict)
-    attempts: int = 0
-    event: str = "Message"
-    asks: tuple[str, ...] = ()
-    step: int = -1
-    update: bool = False
-    kind: Literal["notify"] = "notify"
-
-
-@dataclass(frozen=True, slots=True)
-class EventAction:
-    """Record an event: a Kubernetes Event, a line of the journal. `reason` is a typed CamelCase word."""
-
-    key: str
-    reason: str
-    message: str
-    warning: bool = False
-    attempts: int = 0
-    kind: Literal["event"] = "event"
-
-
-Action = CallAction | NotifyAction | EventAction
 
 
 # --- inputs -----------------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from interpreter.state import Routing, State
+from interpreter.desired import Routing
+from interpreter.state import State
 
 
 class StateError(ValueError):

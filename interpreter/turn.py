@@ -13,31 +13,12 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from dsl.ir import Program
+from interpreter.actions import Action, ActionResult, CallAction, EventAction, NotifyAction
+from interpreter.desired import CanaryScale, Instant, Role, Routing
 from interpreter.frozen import changed
 from interpreter.phases import CHANGES
-from interpreter.state import (
-    Action,
-    ActionResult,
-    Answer,
-    CallAction,
-    CanaryScale,
-    CheckRecord,
-    Cursor,
-    Entry,
-    EventAction,
-    Inputs,
-    Instant,
-    MetricQuestion,
-    NotifyAction,
-    Phase,
-    Question,
-    Readiness,
-    ReadyQuestion,
-    Role,
-    Routing,
-    Run,
-    State,
-)
+from interpreter.questions import Answer, MetricQuestion, Question, Readiness, ReadyQuestion
+from interpreter.state import CheckRecord, Cursor, Entry, Inputs, Phase, Run, State
 
 _LOG_LIMIT = 200
 _FULL = CanaryScale("full")

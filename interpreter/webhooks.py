@@ -22,13 +22,14 @@ from typing import Any, NamedTuple
 import httpx
 
 from dsl.ir import Program, Webhook
+from interpreter.actions import CallAction
 from interpreter.addresses import Addresses
 from interpreter.credential import Credential
 from interpreter.http_client import Clients, Manner, refused
 from interpreter.masking import mask, safe_url, secrets_of
 from interpreter.places import Places
 from interpreter.retrying import retry_after
-from interpreter.state import CallAction, State
+from interpreter.state import State
 from interpreter.tls import TlsProblem, material, not_secured
 from interpreter.unpacking import UnpackProblem, unpacking
 

@@ -7,7 +7,7 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 from dsl.ir import Window
-from interpreter.state import Instant
+from interpreter.desired import Instant
 
 _LOOK_AHEAD_DAYS = 8
 

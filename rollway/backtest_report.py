@@ -20,9 +20,10 @@ from interpreter.backtest.moments import Span, written
 from interpreter.backtest.replay import Replay
 from interpreter.backtest.tally import Tally
 from interpreter.backtest.telling import About
+from interpreter.desired import Instant
 from interpreter.durations import duration
 from interpreter.simulator.telling import decisive, why
-from interpreter.state import CheckRecord, Instant, Verdict
+from interpreter.state import CheckRecord, Verdict
 from rollway.charts import Axis, Chart, Line, Mark, Threshold, draw
 from rollway.scales import quantity
 from rollway.terminal import plural

@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 
 from dsl.ir import Program
 from interpreter import series
+from interpreter.desired import Instant
 from interpreter.objects import Manifest
-from interpreter.state import CheckSeries, Entry, Instant
+from interpreter.state import CheckSeries, Entry
 from rollway.cluster.reading import instant, items, mapping, number, text, whole
 from rollway.cluster.shown import Deed, RunShown, check_read
 from rollway.run_charts import levels

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from dsl.ir import Program
+    from interpreter.desired import Routing
     from interpreter.objects import Change, Manifest, Ref
-    from interpreter.state import Routing
     from rollway.cluster.session import Where
     from rollway.gathering import Gathered
 
@@ -118,7 +118,7 @@ def _percent(text: str | None, option: str) -> float | None:
 
 
 def _routing(gathered: "Gathered", weight: float | None, mirror: float, *, match: list[str], sticky: bool) -> "Routing":
-    from interpreter.state import Routing
+    from interpreter.desired import Routing
     from rollway.asking import asked_for
 
     program = gathered.program

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from interpreter.state import Instant
+from interpreter.desired import Instant
 from rollway.charts import draw
 from rollway.cluster.table import NOTHING, length, outcome, when
 from rollway.histories import History

@@ -13,8 +13,9 @@ from typing import Literal, NamedTuple
 
 from interpreter.analysis.show import plain
 from interpreter.analysis.show import seconds as seconds_shown
+from interpreter.desired import Instant
 from interpreter.series import CheckPoint, Reading
-from interpreter.state import CheckLine, Instant
+from interpreter.state import CheckLine
 from rollway.charts import Chart, Line, Mark, Threshold
 from rollway.cluster.shown import RunShown
 from rollway.cluster.table import when

@@ -29,7 +29,8 @@ from interpreter.analysis import show
 from interpreter.analysis.evidence import State, Test, number, numbers
 from interpreter.analysis.leaves import Leaf
 from interpreter.analysis.readings import Look
-from interpreter.state import Events, Instant
+from interpreter.desired import Instant
+from interpreter.questions import Events
 
 HISTORY = 30
 """As many windows before the first look are asked for."""

@@ -22,7 +22,8 @@ from interpreter.analysis.evidence import Moment, State, number, unseen
 from interpreter.analysis.leaves import Leaf
 from interpreter.analysis.readings import Gap, Look, Missing
 from interpreter.analysis.sequential import CONCENTRATION, split_evidence
-from interpreter.state import Events, Histogram, Routing
+from interpreter.desired import Routing
+from interpreter.questions import Events, Histogram
 
 KEY = "split"
 LIMIT = math.log(1000)

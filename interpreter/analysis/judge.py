@@ -33,8 +33,10 @@ from interpreter.analysis.memory import Memory
 from interpreter.analysis.readings import Gap, Look, Missing, Quantity, Truth
 from interpreter.analysis.scoring import Card, rule_judgement
 from interpreter.analysis.statistical import prepare_test, rule
+from interpreter.desired import Instant, Routing
+from interpreter.questions import Answer, Events, MetricQuestion
 from interpreter.series import Found
-from interpreter.state import Answer, CheckLine, CheckResult, Events, Instant, MetricQuestion, Routing, Verdict
+from interpreter.state import CheckLine, CheckResult, Verdict
 
 Evidence = Mapping[str, Mapping[str, float | list[float]]]
 Shown = tuple[tuple[str, str], ...]

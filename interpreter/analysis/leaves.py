@@ -11,7 +11,7 @@ from typing import NamedTuple, assert_never
 from dsl.ir import BASE_SCALE, Arm, Measure, Metric, NoData, Unit
 from interpreter.analysis import histogram, show
 from interpreter.analysis.readings import Bounds, Gap, Look, Missing, Quantity, Reader, finite
-from interpreter.state import (
+from interpreter.questions import (
     Answer,
     ErrorAnswer,
     Events,

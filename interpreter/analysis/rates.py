@@ -25,7 +25,7 @@ from interpreter.analysis.evidence import (
 from interpreter.analysis.leaves import missing
 from interpreter.analysis.readings import Gap, Look, Missing, worst
 from interpreter.analysis.sequential import log_mean, objective_evidence, rate_gains, rate_grid
-from interpreter.state import Events
+from interpreter.questions import Events
 
 GLANCE = 0.02
 """How exactly the bounds of a share are worked out that are shown with three digits."""

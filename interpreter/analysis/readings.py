@@ -15,7 +15,8 @@ from enum import IntEnum
 from typing import Literal, NamedTuple
 
 from interpreter.analysis.kayenta import Classified
-from interpreter.state import Answer, Instant
+from interpreter.desired import Instant
+from interpreter.questions import Answer
 
 Operator = Literal["+", "-", "*", "/"]
 Cmp = Literal["<", "<=", ">", ">=", "==", "!="]

@@ -36,7 +36,7 @@ from interpreter.analysis.evidence import (
 from interpreter.analysis.leaves import missing
 from interpreter.analysis.readings import Look, Missing, worst
 from interpreter.analysis.sequential import NARROW_POINTS, narrow_grid, rate_losses
-from interpreter.state import Histogram
+from interpreter.questions import Histogram
 
 MOST_BOUNDS = 12
 MOST_TELLING = 0.05

@@ -36,7 +36,8 @@ from interpreter.analysis.show import plain
 from interpreter.analysis.statistical import prepare_test, tests_in
 from interpreter.backtest.moments import Span
 from interpreter.backtest.replay import Replay
-from interpreter.state import Answer, Instant, MetricQuestion
+from interpreter.desired import Instant
+from interpreter.questions import Answer, MetricQuestion
 
 POINTS = 1000
 """The most of one line."""

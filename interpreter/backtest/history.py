@@ -22,7 +22,7 @@ from interpreter.backtest.moments import Span
 from interpreter.backtest.ranges import Ranges
 from interpreter.providers.metrics import Metrics, Resolved, variables
 from interpreter.providers.prometheus_names import unknown
-from interpreter.state import Answer, MetricQuestion
+from interpreter.questions import Answer, MetricQuestion
 
 Arm = Literal["canary", "primary", "baseline"]
 

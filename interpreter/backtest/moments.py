@@ -10,8 +10,8 @@ import re
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from interpreter.desired import Instant
 from interpreter.durations import duration
-from interpreter.state import Instant
 
 _UNITS = {"w": 604_800_000, "d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000}
 _LENGTH = re.compile(r"(?:\d+[wdhms])+")

@@ -22,10 +22,10 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from interpreter.backtest.moments import Span
+from interpreter.desired import Instant
 from interpreter.masking import safe_url
 from interpreter.providers.prometheus import Prometheus
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble
-from interpreter.state import Instant
 
 POINTS = 1000
 """In one piece; a histogram of a hundred buckets then still fits into what is read of an answer."""

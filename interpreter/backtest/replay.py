@@ -18,12 +18,13 @@ from dsl.ir import Metric, Program
 from interpreter.backtest.history import History
 from interpreter.backtest.moments import Span
 from interpreter.backtest.thinning import split_of, thinned
+from interpreter.desired import Instant, Routing
+from interpreter.questions import Answer, MetricQuestion
 from interpreter.simulator.inversion import Problem
 from interpreter.simulator.scenario import Scenario
 from interpreter.simulator.simulation import simulate
 from interpreter.simulator.telemetry import Chosen
 from interpreter.simulator.timeline import Story
-from interpreter.state import Answer, Instant, MetricQuestion, Routing
 
 
 class Seen(NamedTuple):

@@ -15,8 +15,9 @@ from typing import NamedTuple
 from dsl.ir import Check, Program
 from interpreter.analysis.statistical import tests_in
 from interpreter.backtest.replay import Replay
+from interpreter.desired import Instant
 from interpreter.simulator.telling import decisive, last_check
-from interpreter.state import Instant, Verdict
+from interpreter.state import Verdict
 
 SURPRISING = 0.01
 

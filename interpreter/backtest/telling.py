@@ -12,9 +12,10 @@ from interpreter.backtest.checkable import LeftOut
 from interpreter.backtest.moments import Span, written
 from interpreter.backtest.replay import Replay, Seen
 from interpreter.backtest.tally import SURPRISING, Alarm, Tally
+from interpreter.desired import Instant
 from interpreter.durations import duration
+from interpreter.questions import Answer, ErrorAnswer, Events, Histogram, NoDataAnswer, Value
 from interpreter.simulator import telling
-from interpreter.state import Answer, ErrorAnswer, Events, Histogram, Instant, NoDataAnswer, Value
 
 _MOST_ALARMS = 20
 

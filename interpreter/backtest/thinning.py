@@ -24,8 +24,9 @@ from random import Random
 from typing import NamedTuple
 
 from dsl.ir import Arm, Unit
+from interpreter.desired import Routing
+from interpreter.questions import Answer, Events, Histogram, MetricQuestion, NoDataAnswer, Value
 from interpreter.simulator.telemetry import shares
-from interpreter.state import Answer, Events, Histogram, MetricQuestion, NoDataAnswer, Routing, Value
 
 PROBED = 0.05
 """The share of requests whose like a canary without traffic of its own sees."""

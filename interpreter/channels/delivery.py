@@ -23,12 +23,12 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from interpreter.actions import ActionResult
 from interpreter.channels.line import Line, LineTrouble
 from interpreter.channels.message import Message
 from interpreter.channels.posting import Poster, shown
 from interpreter.channels.registry import SERVICES
 from interpreter.channels.request import Answer, Later, Lost, Refused, Request, Service, Taken, Verdict
-from interpreter.state import ActionResult
 
 PATIENCE_S = 24 * 3600.0
 FIRST_DELAY_S = 1.0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dsl.ir import Channel, Program
+from interpreter.actions import ActionResult, NotifyAction
 from interpreter.channels.delivery import Delivery, Letter
 from interpreter.channels.line import Line, LineTrouble
 from interpreter.channels.message import message_of
 from interpreter.channels.registry import OPEN
-from interpreter.state import ActionResult, Instant, NotifyAction
+from interpreter.desired import Instant
 from interpreter.templates import TemplateProblem
 
 PATIENCE_S = 10.0

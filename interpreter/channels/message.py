@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from dsl.ir import Program
+from interpreter.actions import NotifyAction
 from interpreter.channels.text import cut, plain
-from interpreter.state import Instant, NotifyAction
+from interpreter.desired import Instant
 from interpreter.templates import render
 
 MOST_TEXT = 16_384

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from interpreter.state import Instant
+from interpreter.desired import Instant
 
 ELLIPSIS = "…"
 _MARKDOWN = re.compile(r"([\\`*_~|>\[\]()#{}<])")

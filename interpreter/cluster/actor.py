@@ -35,10 +35,11 @@ from interpreter.cluster.subject import Subject, custom_resource
 from interpreter.cluster.takeover import takeover
 from interpreter.cluster.telemetry.standing import Standing
 from interpreter.cluster.telemetry.tally import Tally
+from interpreter.desired import Instant
 from interpreter.driver import Driver
 from interpreter.objects import Manifest, Ref
 from interpreter.phases import AT_REST
-from interpreter.state import Instant, Phase, Stage, State, Step
+from interpreter.state import Phase, Stage, State, Step
 from interpreter.workloads.metadata import FLAGGERS, PLAIN
 
 _MOST_PASSES = 50

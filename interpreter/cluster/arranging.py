@@ -22,8 +22,9 @@ from interpreter.cluster.counting import Counting, counted
 from interpreter.cluster.runs import Runs
 from interpreter.cluster.stripping import digests_only
 from interpreter.cluster.subject import Subject
+from interpreter.desired import CanaryScale, Desired
 from interpreter.objects import Apply, Manifest
-from interpreter.state import CanaryScale, Desired, Phase, State
+from interpreter.state import Phase, State
 from interpreter.traffic.provider import Site
 from interpreter.workloads import configs, knative, scalers
 from interpreter.workloads.kind import REVISION, Snapshot, WorkloadError

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from interpreter.cluster.applier import Applier
 from interpreter.cluster.subject import Subject
+from interpreter.desired import Instant
 from interpreter.objects import Apply, Delete, Manifest
-from interpreter.state import Instant, Readiness, State
+from interpreter.questions import Readiness
+from interpreter.state import State
 from interpreter.workloads import progress
 from interpreter.workloads.baseline import baseline, is_of
 from interpreter.workloads.kind import REVISION

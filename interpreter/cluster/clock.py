@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from interpreter.state import Instant
+from interpreter.desired import Instant
 
 
 class Clock:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from interpreter.cluster.applier import Applier
 from interpreter.cluster.subject import Subject
+from interpreter.desired import CanaryScale, Desired
 from interpreter.objects import Manifest
-from interpreter.state import CanaryScale, Desired, Phase, State
+from interpreter.state import Phase, State
 from interpreter.traffic.replicas import NAME
 from interpreter.workloads import ratio
 from interpreter.workloads.leads import Leads, in_common, led

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from interpreter.cluster.api import Api, ApiError
 from interpreter.cluster.subject import Subject
 from interpreter.objects import Manifest
-from interpreter.state import Readiness
+from interpreter.questions import Readiness
 from interpreter.workloads.diagnosis import why
 
 EVERY_S = 5.0

@@ -17,7 +17,8 @@ from typing import Any
 from dsl.ir import Program
 from interpreter.cluster.shown import Json, Truth, earlier, present, rfc3339
 from interpreter.cluster.status import applied, promoted, since, weight
-from interpreter.state import Instant, Outcome, Phase, State
+from interpreter.desired import Instant
+from interpreter.state import Outcome, Phase, State
 
 _COUNTING = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROMOTING})
 """The phases in which Flagger shows iterations."""

@@ -31,7 +31,7 @@ from interpreter.masking import mask
 from interpreter.objects import Manifest, Ref, controller_reference
 from interpreter.providers.job import GRACE_S, Ended
 from interpreter.providers.provider import ProviderError, Trouble
-from interpreter.state import MetricQuestion
+from interpreter.questions import MetricQuestion
 from interpreter.workloads.diagnosis import why
 
 AGAIN_S = 1.0

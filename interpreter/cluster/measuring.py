@@ -27,7 +27,7 @@ from interpreter.providers.metrics import Metrics, Resolved
 from interpreter.providers.provider import Provider, ProviderError, Trouble
 from interpreter.providers.registry import Providers
 from interpreter.providers.sharing import Heard, Sharing
-from interpreter.state import Answer, MetricQuestion
+from interpreter.questions import Answer, MetricQuestion
 from interpreter.workloads import knative
 
 KIND = "MetricTemplate"

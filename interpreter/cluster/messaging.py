@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dsl.ir import Program
+from interpreter.actions import ActionResult, NotifyAction
 from interpreter.channels.delivery import Delivery, Letter
 from interpreter.channels.line import Line
 from interpreter.channels.message import message_of
 from interpreter.cluster.events import Recorder
 from interpreter.cluster.lines import Lines
 from interpreter.cluster.owner import Owner
-from interpreter.state import ActionResult, Instant, NotifyAction
+from interpreter.desired import Instant
 from interpreter.templates import TemplateProblem
 from interpreter.web.linking import MakeLink
 from interpreter.web.links import VERBS, Link

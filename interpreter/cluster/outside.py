@@ -14,25 +14,16 @@ from typing import assert_never
 import structlog
 
 from dsl.ir import Program, Webhook
+from interpreter.actions import Action, ActionResult, CallAction, EventAction, NotifyAction
 from interpreter.cluster.calling import Calling
 from interpreter.cluster.events import Recorder
 from interpreter.cluster.measuring import Measuring
 from interpreter.cluster.messaging import Messaging
 from interpreter.cluster.owner import Owner
 from interpreter.cluster.telemetry.meters import Meters
-from interpreter.state import (
-    Action,
-    ActionResult,
-    Answer,
-    CallAction,
-    EventAction,
-    GateAnswer,
-    GateQuestion,
-    Instant,
-    MetricQuestion,
-    NotifyAction,
-    State,
-)
+from interpreter.desired import Instant
+from interpreter.questions import Answer, GateAnswer, GateQuestion, MetricQuestion
+from interpreter.state import State
 from interpreter.webhooks import Reply, asking, payload_of
 
 log = structlog.get_logger(__name__)

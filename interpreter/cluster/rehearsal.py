@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 from dsl import flow
 from dsl.ir import Program, RouteOp
+from interpreter.desired import Routing
 from interpreter.objects import Objects
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.steps.route import changed
 from interpreter.traffic.provider import Site, TrafficError, TrafficProvider
 

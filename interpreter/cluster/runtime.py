@@ -15,6 +15,7 @@ from typing import assert_never
 
 from dsl import ir_json
 from dsl.ir import Program
+from interpreter.actions import Action, ActionResult, EventAction
 from interpreter.cluster.applier import Applier
 from interpreter.cluster.arranging import Arranging
 from interpreter.cluster.clock import Clock
@@ -27,25 +28,12 @@ from interpreter.cluster.runs import Runs
 from interpreter.cluster.steering import signals
 from interpreter.cluster.subject import Subject
 from interpreter.cluster.telemetry.tally import Tally
+from interpreter.desired import Desired, Instant, Routing
 from interpreter.objects import Manifest, Ref
 from interpreter.phases import AT_REST
+from interpreter.questions import Answer, Question, Readiness, ReadyQuestion
 from interpreter.routing import reduced
-from interpreter.state import (
-    Action,
-    ActionResult,
-    Answer,
-    Desired,
-    EventAction,
-    Inputs,
-    Instant,
-    Phase,
-    Question,
-    Readiness,
-    ReadyQuestion,
-    Routing,
-    Stage,
-    State,
-)
+from interpreter.state import Inputs, Phase, Stage, State
 from interpreter.traffic.provider import Asking, Site, TrafficError
 from interpreter.workloads.kind import REVISION
 from interpreter.workloads.progress import condition, instant

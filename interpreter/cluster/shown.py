@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
+from interpreter.desired import Instant
 from interpreter.masking import mask
-from interpreter.state import Instant, State
+from interpreter.state import State
 
 MOST_TEXT = 1024
 """Characters of one text in a status."""

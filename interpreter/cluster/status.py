@@ -17,9 +17,10 @@ from typing import Any
 from dsl.ir import Program
 from interpreter import series
 from interpreter.cluster.shown import Json, Says, conditions, number, present, rfc3339, wall, words
+from interpreter.desired import Instant
 from interpreter.phases import AT_REST
 from interpreter.routing import reduced
-from interpreter.state import Approval, CheckRecord, CheckResult, Entry, Instant, Outcome, Phase, Run, State
+from interpreter.state import Approval, CheckRecord, CheckResult, Entry, Outcome, Phase, Run, State
 
 _UNDER_WAY = frozenset({Phase.PROGRESSING, Phase.WAITING_PROMOTION, Phase.PROMOTING})
 _MOST_STEP = 200

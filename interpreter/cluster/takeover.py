@@ -25,19 +25,9 @@ from typing import Any, NamedTuple
 from dsl.ir import HoldOp, Program, RouteOp
 from dsl.ir_json import digest
 from interpreter.cluster.flagger_status import goes_by_weight
+from interpreter.desired import CanaryScale, Instant, Routing
 from interpreter.routing import HOME, reduced
-from interpreter.state import (
-    CanaryScale,
-    Cursor,
-    Entry,
-    Instant,
-    Outcome,
-    Phase,
-    Routing,
-    Run,
-    Stage,
-    State,
-)
+from interpreter.state import Cursor, Entry, Outcome, Phase, Run, Stage, State
 from interpreter.steps.route import changed
 
 _FULL = CanaryScale("full")

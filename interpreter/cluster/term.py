@@ -46,11 +46,11 @@ from interpreter.cluster.runs import KIND as RUN
 from interpreter.cluster.settings import Settings
 from interpreter.cluster.telemetry.meters import Look, Meters
 from interpreter.cluster.telemetry.standing import Standing
+from interpreter.desired import Instant
 from interpreter.http_client import Clients
 from interpreter.objects import Manifest, Ref
 from interpreter.providers.http import Http
 from interpreter.providers.registry import Providers
-from interpreter.state import Instant
 from interpreter.traffic.provider import TrafficError
 from interpreter.webhooks import Caller
 from interpreter.workloads.kind import WorkloadError

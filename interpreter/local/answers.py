@@ -13,13 +13,14 @@ from dataclasses import replace
 from typing import Literal
 
 from dsl.ir import Program
+from interpreter.desired import Instant
 from interpreter.local.metering import Metering, Subject, Tally
 from interpreter.local.upstreams import Upstreams
 from interpreter.providers import counts
 from interpreter.providers.job import Job
 from interpreter.providers.metrics import Metrics
 from interpreter.providers.prometheus import Prometheus
-from interpreter.state import Answer, Instant, MetricQuestion
+from interpreter.questions import Answer, MetricQuestion
 
 Arm = Literal["canary", "primary", "baseline"]
 

@@ -16,7 +16,7 @@ from typing import Protocol, assert_never
 import re2  # type: ignore[import-untyped]
 
 from dsl.ir import MatchTest
-from interpreter.state import Role, Routing
+from interpreter.desired import Role, Routing
 
 GOLDEN = 0.6180339887498949
 

@@ -19,10 +19,10 @@ from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 
+from interpreter.desired import Role
 from interpreter.local.command import Command
 from interpreter.local.keeper import Keeper, die_with_parent
 from interpreter.local.upstreams import Endpoint
-from interpreter.state import Role
 
 DEATHS_BEFORE_GIVING_UP = 3
 FIRST_DELAY_S = 0.2

@@ -22,10 +22,10 @@ from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from interpreter.desired import Routing
 from interpreter.local.choice import Choice
 from interpreter.local.metering import Metering, Subject
 from interpreter.local.upstreams import Endpoint, Upstreams
-from interpreter.state import Routing
 
 SMALL = 64 * 1024
 MIRRORED_BODY = 1024 * 1024

@@ -15,31 +15,17 @@ from typing import Protocol, assert_never
 from dsl import ir_json
 from dsl.ir import Program, Webhook
 from interpreter import state_json
+from interpreter.actions import Action, ActionResult, CallAction, EventAction, NotifyAction
 from interpreter.channels import local
 from interpreter.channels.delivery import Delivery
+from interpreter.desired import Desired, Instant, Routing
 from interpreter.local.answers import Answers
 from interpreter.local.journal import Journal
 from interpreter.local.proxy import Proxy
 from interpreter.local.workloads import Workloads
 from interpreter.local.world import World
-from interpreter.state import (
-    Action,
-    ActionResult,
-    Answer,
-    CallAction,
-    Desired,
-    EventAction,
-    GateAnswer,
-    GateQuestion,
-    Inputs,
-    Instant,
-    MetricQuestion,
-    NotifyAction,
-    Question,
-    ReadyQuestion,
-    Routing,
-    State,
-)
+from interpreter.questions import Answer, GateAnswer, GateQuestion, MetricQuestion, Question, ReadyQuestion
+from interpreter.state import Inputs, State
 from interpreter.webhooks import Caller, asking, payload_of
 
 

@@ -31,6 +31,7 @@ from interpreter.addresses import ANY
 from interpreter.channels.delivery import Delivery
 from interpreter.channels.local import PATIENCE_S as CHANNEL_PATIENCE_S
 from interpreter.channels.posting import Poster
+from interpreter.desired import CanaryScale, Desired, Routing
 from interpreter.driver import Driver
 from interpreter.http_client import Clients
 from interpreter.local.admin import Admin, Page
@@ -47,7 +48,7 @@ from interpreter.local.upstreams import ARMS, Upstreams
 from interpreter.local.workloads import Workloads
 from interpreter.local.world import World
 from interpreter.phases import AT_REST
-from interpreter.state import CanaryScale, Desired, Phase, Routing, State
+from interpreter.state import Phase, State
 from interpreter.webhooks import Caller
 
 INBOX_EVERY_S = 0.1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
+from interpreter.desired import Role
 from interpreter.local.metering import Subject
-from interpreter.state import Role
 
 
 class Endpoint:

@@ -21,11 +21,12 @@ from rich.text import Text
 
 from dsl.ir import Program
 from interpreter import drawing
+from interpreter.desired import Instant
 from interpreter.drawing import Event
 from interpreter.local.metering import Metering
 from interpreter.local.upstreams import ARMS
 from interpreter.phases import AT_REST
-from interpreter.state import Instant, State
+from interpreter.state import State
 
 MOST_EVENTS = 8
 FRAMES_A_SECOND = 5

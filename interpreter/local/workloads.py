@@ -17,11 +17,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from interpreter.desired import CanaryScale, Desired, Role
 from interpreter.local.command import Command
 from interpreter.local.keeper import Keeper
 from interpreter.local.processes import Process, Stage
 from interpreter.local.upstreams import ARMS, Upstreams
-from interpreter.state import CanaryScale, Desired, Readiness, ReadyQuestion, Role
+from interpreter.questions import Readiness, ReadyQuestion
 
 DRAIN_S = 10.0
 MOST_REPLICAS = 16

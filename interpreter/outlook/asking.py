@@ -15,9 +15,9 @@ from interpreter.outlook.chances import SLOWER, Service, counted
 from interpreter.outlook.traffic import Unusable
 from interpreter.providers.metrics import Metrics
 from interpreter.providers.registry import Providers
+from interpreter.questions import Answer, ErrorAnswer, Events, Histogram, MetricQuestion, NoDataAnswer
 from interpreter.simulator.crowd import Latencies, Requests, Source
 from interpreter.simulator.draws import stretched
-from interpreter.state import Answer, ErrorAnswer, Events, Histogram, MetricQuestion, NoDataAnswer
 
 
 def seen(program: Program, server: str, window_ms: int) -> Service:

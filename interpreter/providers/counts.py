@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal, Protocol
 
 from dsl.ir import Metric, Unit
-from interpreter.state import Answer, ErrorAnswer, Events, Histogram, MetricQuestion, Value
+from interpreter.questions import Answer, ErrorAnswer, Events, Histogram, MetricQuestion, Value
 
 Arm = Literal["canary", "primary", "baseline"]
 

@@ -19,11 +19,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+from interpreter.desired import Instant
 from interpreter.providers.access import key_header, server_of
 from interpreter.providers.http import Http
 from interpreter.providers.numbers import number, sample
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble
-from interpreter.state import Instant
 
 SPAN = 10
 """Windows that the older API is asked about, as Flagger does: data come late."""

@@ -19,10 +19,10 @@ from typing import Any
 from urllib.parse import quote
 
 from interpreter.credential import authorization
+from interpreter.desired import Instant
 from interpreter.providers.http import Http
 from interpreter.providers.numbers import number
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble
-from interpreter.state import Instant
 
 POLL_S = 1.0
 KEPT_WINDOWS = 2

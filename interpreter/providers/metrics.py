@@ -28,7 +28,7 @@ from interpreter.providers.provider import (
     nothing,
 )
 from interpreter.providers.sharing import Sharing
-from interpreter.state import Answer, ErrorAnswer, Events, Histogram, MetricQuestion, NoDataAnswer, Value
+from interpreter.questions import Answer, ErrorAnswer, Events, Histogram, MetricQuestion, NoDataAnswer, Value
 from interpreter.templates import TemplateProblem, render
 
 Part = Literal["value", "bad", "total"]

@@ -16,8 +16,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from interpreter.desired import Instant
 from interpreter.masking import mask, secrets_in
-from interpreter.state import Answer, ErrorAnswer, Instant, NoDataAnswer
+from interpreter.questions import Answer, ErrorAnswer, NoDataAnswer
 
 TIMEOUT_S = 10.0
 TRIES = 3

@@ -21,11 +21,11 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from interpreter.desired import Instant
 from interpreter.providers.access import key_header, server_of
 from interpreter.providers.http import Http
 from interpreter.providers.numbers import leaves, sample
 from interpreter.providers.provider import Measurement, ProviderError, RenderedQuery, Sample, Trouble
-from interpreter.state import Instant
 
 _TEXT = re.compile(r"\s*([^/?#\s]+)/(events|sessions)/?\?(.+)", re.DOTALL)
 _TIMES = ("statsPeriod", "start", "end")

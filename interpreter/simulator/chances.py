@@ -20,10 +20,12 @@ from dsl import flow
 from dsl.ir import Analysis, BranchOp, HoldOp, PauseOp, Program, PromoteOp, RollbackOp, RouteOp, Tolerance
 from interpreter.analysis.judge import condition_questions, decide, history_questions, judge, questions
 from interpreter.checks import too_many
+from interpreter.desired import Routing
 from interpreter.plan_times import allowed_at, checks_of
+from interpreter.questions import Answer, MetricQuestion
 from interpreter.routing import HOME
 from interpreter.simulator.crowd import START, Crowd, Traffic
-from interpreter.state import Answer, MetricQuestion, Routing, Verdict
+from interpreter.state import Verdict
 from interpreter.steps.route import changed
 
 _MINUTE_MS = 60_000

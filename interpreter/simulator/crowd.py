@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from random import Random
 from typing import NamedTuple
 
+from interpreter.desired import Instant, Routing
+from interpreter.questions import Answer, Events, Histogram, MetricQuestion, NoDataAnswer, Value
 from interpreter.routing import HOME
 from interpreter.simulator.draws import buckets, count
 from interpreter.simulator.telemetry import PROBES, shares
-from interpreter.state import Answer, Events, Histogram, Instant, MetricQuestion, NoDataAnswer, Routing, Value
 
 START: Instant = 1_700_000_000_000
 """When every rollout begins: any moment will do."""

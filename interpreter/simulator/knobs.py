@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, assert_never
 
 from dsl.ir import BASE_SCALE, Arm, Measure, Metric, Unit
 from interpreter.analysis.histogram import quantile as quantile_of
-from interpreter.state import Answer, Events, Histogram, Value
+from interpreter.questions import Answer, Events, Histogram, Value
 
 BOUNDS = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from dsl.ir import GivenEvent, GivenMetric, Program, TestCase
-from interpreter.state import Instant
+from interpreter.desired import Instant
 from interpreter.windows import is_open
 
 MINUTE = 60_000

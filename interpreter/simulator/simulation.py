@@ -15,15 +15,17 @@ from typing import NamedTuple
 
 from dsl.ir import Metric, Program, WaitOp
 from dsl.ir_json import digest
+from interpreter.desired import Instant, Routing
 from interpreter.effects import Effect, Reroute, effects
 from interpreter.machine import advance
 from interpreter.phases import AT_REST
+from interpreter.questions import Answer, Question, ReadyQuestion
 from interpreter.simulator.inversion import Problem
 from interpreter.simulator.scenario import HOUR, Scenario, healthy
 from interpreter.simulator.telemetry import Seen, telemetry
 from interpreter.simulator.timeline import Recorder, Story
 from interpreter.simulator.world import World
-from interpreter.state import Answer, Instant, Phase, Question, ReadyQuestion, Routing, Stage, State, Step
+from interpreter.state import Phase, Stage, State, Step
 from interpreter.state_json import decode, encode
 
 _MOST_ROUNDS = 50

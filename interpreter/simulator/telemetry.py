@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from dsl.ir import Arm, Program, Unit
+from interpreter.desired import Routing
+from interpreter.questions import Answer, ErrorAnswer, MetricQuestion, NoDataAnswer
 from interpreter.simulator import knobs
 from interpreter.simulator.expressions import Metrics
 from interpreter.simulator.inversion import Problem, Setpoint, conflicts, setpoints
@@ -18,7 +20,6 @@ from interpreter.simulator.knobs import Knob, KnobKind
 from interpreter.simulator.quantities import shown
 from interpreter.simulator.scenario import Scenario
 from interpreter.simulator.witness import LOAD, USUAL_LOAD, Witness, choose, readings
-from interpreter.state import Answer, ErrorAnswer, MetricQuestion, NoDataAnswer, Routing
 
 PROBES = 5.0
 """Requests a second that reach a canary without traffic of its own."""

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dsl.ir import GivenEvent, GivenMetric, Program, WaitOp
+from interpreter.actions import CallAction, EventAction, NotifyAction
 from interpreter.phases import AT_REST
 from interpreter.routing import HOME
 from interpreter.simulator.inversion import name, unit_of
 from interpreter.simulator.quantities import shown
 from interpreter.simulator.scenario import Scenario
 from interpreter.simulator.telemetry import Chosen
-from interpreter.state import CallAction, CheckRecord, EventAction, NotifyAction, Outcome, Phase, Run, State, Verdict
+from interpreter.state import CheckRecord, Outcome, Phase, Run, State, Verdict
 
 if TYPE_CHECKING:
     from interpreter.simulator.world import World

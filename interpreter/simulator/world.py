@@ -11,31 +11,14 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, assert_never
 
 from dsl.ir import GateCheck, GivenEvent, Program, PromoteOp, WaitOp
+from interpreter.actions import Action, ActionResult, CallAction, NotifyAction
+from interpreter.desired import CanaryScale, Desired, Instant, Routing
 from interpreter.effects import Arrange, Effect, Perform, Persist, Reroute
+from interpreter.questions import Answer, GateAnswer, GateQuestion, MetricQuestion, Question, Readiness, ReadyQuestion
 from interpreter.routing import HOME
 from interpreter.simulator.scenario import Scenario
 from interpreter.simulator.telemetry import Seen
-from interpreter.state import (
-    Action,
-    ActionResult,
-    Answer,
-    CallAction,
-    CanaryScale,
-    Desired,
-    GateAnswer,
-    GateQuestion,
-    Inputs,
-    Instant,
-    MetricQuestion,
-    NotifyAction,
-    Phase,
-    Question,
-    Readiness,
-    ReadyQuestion,
-    Routing,
-    Signal,
-    State,
-)
+from interpreter.state import Inputs, Phase, Signal, State
 from interpreter.state_json import encode
 
 FIRST = "v1"

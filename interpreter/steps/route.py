@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import Literal
 
 from dsl.ir import RouteOp
+from interpreter.desired import Routing
 from interpreter.durations import duration
 from interpreter.ending import roll_back
 from interpreter.guardrails import refuses_route
 from interpreter.routing import reduced
-from interpreter.state import Routing
 from interpreter.turn import Turn
 
 _ALL = 100.0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dsl.ir import ScaleOp
+from interpreter.desired import CanaryScale
 from interpreter.readiness import await_ready
-from interpreter.state import CanaryScale
 from interpreter.turn import Turn
 
 

@@ -10,9 +10,10 @@ from dsl.ir import HoldOp, PromoteOp, RouteOp, WaitOp
 from interpreter.checks import first_due, take_check
 from interpreter.durations import duration
 from interpreter.ending import handle, roll_back
+from interpreter.questions import GateAnswer, GateQuestion
 from interpreter.routing import HOME
 from interpreter.signals import because, by, record, take
-from interpreter.state import GateAnswer, GateQuestion, Phase, Stage
+from interpreter.state import Phase, Stage
 from interpreter.turn import Turn
 
 

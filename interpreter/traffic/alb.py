@@ -26,8 +26,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from interpreter.desired import Routing
 from interpreter.objects import Change, Manifest, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic.alb_conditions import conditions
 from interpreter.traffic.ingress_copy import Backend, is_apex, not_named, paths, users_ingress, users_ref
 from interpreter.traffic.options import Options

@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Change, Delete, Manifest, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic.apisix_rules import STEPS, Rule, read_rules, rules
 from interpreter.traffic.options import Options
 from interpreter.traffic.ownership import is_ours, manifest

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, assert_never
 
 from dsl.ir import MatchTest
-from interpreter.state import Routing
+from interpreter.desired import Routing
 from interpreter.traffic.cookies import Binding, bindings
 from interpreter.traffic.patterns import escaped
 from interpreter.traffic.provider import Site, TrafficError

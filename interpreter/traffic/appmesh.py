@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from interpreter.desired import Routing
 from interpreter.objects import Change, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic.appmesh_routes import (
     Route,
     canary_routes,

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from interpreter.state import Routing
+from interpreter.desired import Routing
 from interpreter.traffic.appmesh_matches import Kind, Match, combined, tests_of, user_matches
 from interpreter.traffic.options import Options, Retries
 from interpreter.traffic.provider import Site, TrafficError

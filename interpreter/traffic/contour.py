@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from interpreter.desired import Routing
 from interpreter.objects import Change, Manifest, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic import contour_users_route
 from interpreter.traffic.contour_conditions import Condition, path_of, user_conditions
 from interpreter.traffic.contour_routes import Route, is_split, read_routes, split

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dsl.ir import MatchTest
-from interpreter.state import Routing
+from interpreter.desired import Routing
 from interpreter.traffic.contour_conditions import Condition, conditions, more_specific
 from interpreter.traffic.cookies import Binding, bindings
 from interpreter.traffic.provider import Site, TrafficError

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from interpreter.desired import Routing
 from interpreter.objects import Change, Manifest, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic import users_route
 from interpreter.traffic.contour_routes import Route, is_split, leads, read_routes, split
 from interpreter.traffic.ownership import edit, forget, keep_original, original

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dsl.ir import StickySpec
-from interpreter.state import Routing
+from interpreter.desired import Routing
 from interpreter.traffic.provider import Site
 
 _INTERVAL_MS = 60_000

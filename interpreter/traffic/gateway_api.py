@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from interpreter.desired import Routing
 from interpreter.objects import Change, Manifest, Objects, Ref
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic import gateway_api_features, gateway_api_users_route
 from interpreter.traffic.gateway_api_crd import GROUP, Installed, crd_ref, depends_on_version, installed
 from interpreter.traffic.gateway_api_matches import RouteKind

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dsl.ir import Program, RouteOp
+from interpreter.desired import Routing
 from interpreter.objects import Objects, Ref
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.gateway_api_crd import GROUP
 from interpreter.traffic.options import Options
 from interpreter.traffic.provider import TrafficError

@@ -17,8 +17,8 @@ from math import gcd
 from typing import Any
 
 from dsl.ir import MatchTest
+from interpreter.desired import Routing
 from interpreter.objects import Manifest
-from interpreter.state import Routing
 from interpreter.traffic.cookies import Binding, bindings
 from interpreter.traffic.gateway_api_crd import MIRROR_SHARE, Installed
 from interpreter.traffic.gateway_api_matches import RouteKind, any_request, combined, tests_of

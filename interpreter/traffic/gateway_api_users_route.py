@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from interpreter.desired import Routing
 from interpreter.objects import Change, Manifest, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic import users_route
 from interpreter.traffic.gateway_api_crd import Installed
 from interpreter.traffic.gateway_api_matches import RouteKind

@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from interpreter.desired import Routing
 from interpreter.objects import Change, Manifest, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic import gloo_users_route
 from interpreter.traffic.gloo_matches import has_path, user_matchers
 from interpreter.traffic.gloo_options import route_options

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dsl.ir import MatchTest
-from interpreter.state import Routing
+from interpreter.desired import Routing
 from interpreter.traffic.cookies import Binding, bindings
 from interpreter.traffic.gloo_matches import Matcher, combined, tests_of
 from interpreter.traffic.options import Options

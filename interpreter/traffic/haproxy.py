@@ -26,8 +26,8 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from dsl.ir import MatchTest
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Change, Delete, Manifest, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic.haproxy_paths import without_covered
 from interpreter.traffic.ingress_copy import beside, our_ref, users_ingress, users_ref
 from interpreter.traffic.ownership import manifest

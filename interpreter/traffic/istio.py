@@ -15,8 +15,8 @@ from functools import partial
 from operator import eq
 from typing import Any
 
+from interpreter.desired import Routing
 from interpreter.objects import Change, Manifest, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic import istio_users_route
 from interpreter.traffic.istio_rules import Ends, Rule, http_rules, is_split, is_tcp, read_rules, tcp_rules
 from interpreter.traffic.options import HeaderEdits, Options, duration_text

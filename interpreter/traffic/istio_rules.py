@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dsl.ir import MatchTest
-from interpreter.state import Routing
+from interpreter.desired import Routing
 from interpreter.traffic.cookies import Binding, bindings
 from interpreter.traffic.istio_matches import Match, joined, requests, tests
 from interpreter.traffic.provider import Site, TrafficError

@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from interpreter.desired import Routing
 from interpreter.objects import Change, Manifest, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic.ownership import edit, forget, keep_original, original
 from interpreter.traffic.provider import Site, TrafficError
 from interpreter.traffic.reading import copied, note, noted, unnote, whole_parts

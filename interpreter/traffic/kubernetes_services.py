@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from interpreter.desired import Routing
 from interpreter.objects import Change, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic.ownership import edit
 from interpreter.traffic.provider import Site, TrafficError
 from interpreter.traffic.reading import copied

@@ -16,8 +16,8 @@ from __future__ import annotations
 from functools import partial
 from types import ModuleType
 
+from interpreter.desired import Routing
 from interpreter.objects import Change, Manifest, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic import kuma_http_route, kuma_traffic_route
 from interpreter.traffic.options import Options
 from interpreter.traffic.ownership import is_ours, manifest, put, put_back

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from interpreter.desired import Routing
 from interpreter.objects import Manifest
-from interpreter.state import Routing
 from interpreter.traffic.gateway_api_crd import Installed
 from interpreter.traffic.gateway_api_matches import combined, tests_of
 from interpreter.traffic.gateway_api_rule import base_rule

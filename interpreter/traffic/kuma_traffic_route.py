@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dsl.ir import MatchTest
+from interpreter.desired import Routing
 from interpreter.objects import Manifest
-from interpreter.state import Routing
 from interpreter.traffic.options import Options
 from interpreter.traffic.patterns import cookie_pattern, value_pattern
 from interpreter.traffic.provider import Site, TrafficError

@@ -23,8 +23,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
+from interpreter.desired import Routing
 from interpreter.objects import Change, Manifest, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic import gateway_api_users_route, smi_split
 from interpreter.traffic.gateway_api_crd import GROUP, Installed
 from interpreter.traffic.gateway_api_matches import RouteKind

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Change, Delete, Edit, Manifest, Objects, Ref, ref_of_change
-from interpreter.state import Routing
 from interpreter.traffic.provider import Site, TrafficError, TrafficProvider
 
 

@@ -19,8 +19,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dsl.ir import MatchTest
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Change, Delete, Manifest, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic.ingress_copy import beside, our_ref, users_ingress, users_ref
 from interpreter.traffic.options import Options
 from interpreter.traffic.patterns import escaped

@@ -29,8 +29,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
 from dsl.ir import Program
+from interpreter.desired import Routing
 from interpreter.objects import Change, Objects, Ref
-from interpreter.state import Routing
 
 ORIGINAL = "rollway.dev/original"
 """Annotation on a user's object: the JSON of the part that was changed, as it stood before. Flagger's own is

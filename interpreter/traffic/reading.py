@@ -20,8 +20,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from interpreter.desired import Routing
 from interpreter.objects import Manifest
-from interpreter.state import Routing
 from interpreter.state_json import routing_from_data, routing_to_data
 from interpreter.traffic.provider import Site, TrafficError
 

@@ -34,8 +34,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, assert_never
 
 from dsl.ir import MatchTest
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Change, Delete, Manifest, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic.cookies import Binding, bindings
 from interpreter.traffic.ingress_copy import beside, our_ref, users_ingress, users_ref
 from interpreter.traffic.patterns import escaped

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from interpreter.desired import Routing
 from interpreter.objects import Change, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic import smi_split
 from interpreter.traffic.options import Options
 from interpreter.traffic.provider import Site, TrafficError

@@ -18,8 +18,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from interpreter.desired import Routing
 from interpreter.objects import Change, Manifest, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic import smi_matches
 from interpreter.traffic.options import Options
 from interpreter.traffic.ownership import manifest, put, put_back_without

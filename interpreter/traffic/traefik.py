@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from interpreter.desired import Routing
 from interpreter.objects import Change, Manifest, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic import traefik_routes
 from interpreter.traffic.options import Options
 from interpreter.traffic.ownership import manifest, put, put_back

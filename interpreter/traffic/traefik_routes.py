@@ -18,8 +18,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dsl.ir import MatchTest
+from interpreter.desired import Routing
 from interpreter.objects import Manifest, Objects, Ref
-from interpreter.state import Routing
 from interpreter.traffic.cookies import Binding, bindings
 from interpreter.traffic.options import Options
 from interpreter.traffic.ownership import manifest

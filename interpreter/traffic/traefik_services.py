@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from interpreter.desired import Routing
 from interpreter.objects import Objects
-from interpreter.state import Routing
 from interpreter.traffic.cookies import Binding, bindings
 from interpreter.traffic.provider import Site, TrafficError
 from interpreter.traffic.reading import copied, scaled_parts, share

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from interpreter.state import Instant
+from interpreter.desired import Instant
 
 VERBS = ("approve", "abort", "promote")
 """What a link may ask for."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from dsl.ir import Program
 from interpreter.objects import Change, Edit, Manifest
-from interpreter.state import Readiness
+from interpreter.questions import Readiness
 from interpreter.workloads import progress
 from interpreter.workloads.derivation import (
     primary_like,

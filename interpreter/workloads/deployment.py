@@ -13,7 +13,7 @@ from dsl.ir import Program
 from interpreter.durations import duration
 from interpreter.masking import mask
 from interpreter.objects import Change, Edit, Manifest
-from interpreter.state import Readiness
+from interpreter.questions import Readiness
 from interpreter.workloads import progress
 from interpreter.workloads.derivation import (
     apply_replicas,

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from dsl.ir import Program
+from interpreter.desired import CanaryScale
 from interpreter.objects import Change, Manifest, Objects, Ref
-from interpreter.state import CanaryScale, Readiness
+from interpreter.questions import Readiness
 
 SELECTOR_LABELS = ("app", "name", "app.kubernetes.io/name")
 """The first of these in a target's selector tells the target's pods from the primary's."""

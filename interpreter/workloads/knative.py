@@ -23,7 +23,7 @@ from dsl.ir import Program
 from interpreter.cluster.names import GROUP
 from interpreter.masking import mask
 from interpreter.objects import Change, Edit, Manifest
-from interpreter.state import Readiness
+from interpreter.questions import Readiness
 from interpreter.workloads import progress
 from interpreter.workloads.kind import REVISION, Snapshot, WorkloadError
 from interpreter.workloads.metadata import PLAIN, Naming

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from interpreter.objects import Manifest
-from interpreter.state import Readiness
+from interpreter.questions import Readiness
 
 READY = Readiness(True)
 

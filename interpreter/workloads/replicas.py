@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from interpreter.state import CanaryScale
+from interpreter.desired import CanaryScale
 
 
 def canary_replicas(

@@ -13,7 +13,7 @@ from typing import Any
 
 from dsl.ir import Program
 from interpreter.objects import Change, Manifest
-from interpreter.state import Readiness
+from interpreter.questions import Readiness
 from interpreter.workloads import progress
 from interpreter.workloads.kind import REVISION, Snapshot
 from interpreter.workloads.metadata import PLAIN, PRIMARY, Naming

@@ -17,7 +17,7 @@ from typing import Any
 
 from dsl.ir import Program
 from interpreter.objects import Change, Manifest
-from interpreter.state import Readiness
+from interpreter.questions import Readiness
 from interpreter.workloads import progress
 from interpreter.workloads.daemonset import check_rolling
 from interpreter.workloads.deployment import DeploymentKind

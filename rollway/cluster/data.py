@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from dsl.ir import Program
-from interpreter.state import CheckRecord, Instant
+from interpreter.desired import Instant
+from interpreter.state import CheckRecord
 from rollway.cluster import now
 from rollway.cluster.shown import CANARY, RunShown, Shown
 

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from dsl.ir import Program
 from interpreter import drawing
-from interpreter.state import Entry, Instant, Routing
+from interpreter.desired import Instant, Routing
+from interpreter.state import Entry
 from rollway.cluster import now as possible
 from rollway.cluster import treeview
 from rollway.cluster.shown import RunShown, Shown

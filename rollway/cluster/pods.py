@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from interpreter.desired import Instant
 from interpreter.objects import Manifest
-from interpreter.state import Instant
 from interpreter.workloads.diagnosis import cause
 from rollway.cluster.reading import instant, items, mapping, text, whole
 

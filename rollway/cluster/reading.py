@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from interpreter.state import Instant
+from interpreter.desired import Instant
 
 
 def mapping(value: object) -> Mapping[str, Any]:

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 from dsl.ir import Program
 from interpreter import series
 from interpreter.cluster.names import NUMBER, OWNER_KIND, ROLLOUT, VERBS, verb_annotation
+from interpreter.desired import Instant
 from interpreter.objects import Manifest
 from interpreter.series import CheckPoint
-from interpreter.state import CheckRecord, CheckResult, CheckSeries, Entry, Instant, Verdict
+from interpreter.state import CheckRecord, CheckResult, CheckSeries, Entry, Verdict
 from rollway.cluster.reading import instant, items, mapping, number, text
 
 CANARY = "Canary"

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
+from interpreter.desired import Instant
 from interpreter.durations import duration
-from interpreter.state import Instant, Phase
+from interpreter.state import Phase
 from rollway.cluster.shown import Place, RunShown, Shown
 
 _HEAD = ("NAME", "PHASE", "STEP", "WEIGHT", "FAILED", "REVISION", "AGE", "WAITING FOR")

@@ -20,8 +20,8 @@ from typing import NamedTuple, TypeVar
 from dsl.ir import WorkloadRef
 from interpreter.cluster.api import Api, ApiError
 from interpreter.cluster.names import GROUP
+from interpreter.desired import Instant, Role
 from interpreter.objects import Manifest, Ref
-from interpreter.state import Instant, Role
 from interpreter.workloads.kind import REVISION, SELECTOR_LABELS, WorkloadError
 from interpreter.workloads.metadata import BASELINE, PRIMARY, is_ours
 from interpreter.workloads.registry import ref_of_workload

@@ -15,7 +15,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from interpreter.state import Instant
+from interpreter.desired import Instant
 from rollway.cluster.pods import Pod
 from rollway.cluster.table import NOTHING, age
 from rollway.cluster.tree import PodSet, Tree, Workload

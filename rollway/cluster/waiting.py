@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsl.ir import HoldOp, PauseOp, Program, WaitOp
+from interpreter.desired import Instant
 from interpreter.durations import duration
 from interpreter.phases import AT_REST
-from interpreter.state import Instant, Phase
+from interpreter.state import Phase
 from rollway.cluster.shown import Shown
 from rollway.cluster.table import length
 

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from interpreter import drawing
 from interpreter.cluster.api import Api
-from interpreter.state import Instant
+from interpreter.desired import Instant
 from rollway.cluster import table
 from rollway.cluster.asking import news
 from rollway.cluster.finding import CANARIES, ROLLOUTS, RUNS, Found

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from dsl.ir import Program
-from interpreter.state import CheckRecord, Instant
+from interpreter.desired import Instant
+from interpreter.state import CheckRecord
 from interpreter.web.standing import waits
 from rollway.cluster.now import phase_of
 from rollway.cluster.shown import RunShown, Shown

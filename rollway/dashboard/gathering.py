@@ -16,9 +16,9 @@ from dsl.flagger.importer import import_canary
 from interpreter.cluster.api import Api, ApiError
 from interpreter.cluster.names import API_VERSION
 from interpreter.cluster.policy import CLUSTER_LIBRARY, KEY
+from interpreter.desired import Instant
 from interpreter.masking import mask
 from interpreter.objects import Manifest, Ref
-from interpreter.state import Instant
 from rollway.cluster.finding import Found, with_runs
 from rollway.cluster.reading import instant, mapping, text, whole
 from rollway.cluster.shown import CANARY

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
-from interpreter.state import Instant, Phase
+from interpreter.desired import Instant
+from interpreter.state import Phase
 from rollway.cluster.now import is_paused
 from rollway.cluster.shown import Shown
 from rollway.cluster.table import phase

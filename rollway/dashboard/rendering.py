@@ -18,7 +18,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from interpreter.state import Instant
+from interpreter.desired import Instant
 from rollway.charts import STYLE, Chart, draw
 from rollway.cluster import table
 from rollway.cluster.shown import RunShown, Shown

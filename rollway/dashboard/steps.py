@@ -27,10 +27,10 @@ from dsl.ir import (
     WaitOp,
 )
 from interpreter import drawing
+from interpreter.desired import Instant
 from interpreter.durations import duration
 from interpreter.plan import PlannedStep, plan
 from interpreter.plan_table import share_of
-from interpreter.state import Instant
 
 
 class Progress(StrEnum):

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from interpreter.cluster.api import Api
 from interpreter.cluster.clock import Clock
+from interpreter.desired import Instant
 from interpreter.objects import Manifest
-from interpreter.state import Instant
 
 FAST = 40.0
 _LONGEST_SLEEP_S = 0.5

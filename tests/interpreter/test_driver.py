@@ -10,27 +10,11 @@ from dataclasses import replace
 import pytest
 
 from dsl import ir
+from interpreter.actions import Action, ActionResult, NotifyAction
+from interpreter.desired import Desired, Instant, Routing
 from interpreter.driver import Driver
-from interpreter.state import (
-    Action,
-    ActionResult,
-    Answer,
-    Desired,
-    Events,
-    GateAnswer,
-    Inputs,
-    Instant,
-    MetricQuestion,
-    NotifyAction,
-    Outcome,
-    Phase,
-    Question,
-    Readiness,
-    ReadyQuestion,
-    Routing,
-    Signal,
-    State,
-)
+from interpreter.questions import Answer, Events, GateAnswer, MetricQuestion, Question, Readiness, ReadyQuestion
+from interpreter.state import Inputs, Outcome, Phase, Signal, State
 from interpreter.state_json import decode, encode
 from tests.interpreter.machine.rig import SLO, program
 

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from interpreter.actions import CallAction, EventAction, NotifyAction
+from interpreter.desired import Desired, Routing
 from interpreter.effects import REASON_MS, Perform, Persist, Reroute, durable, effects, unwritten_for_ms
-from interpreter.state import CallAction, Desired, EventAction, NotifyAction, Phase, Routing, State, Step
+from interpreter.state import Phase, State, Step
 
 WAITS = State(phase=Phase.INITIALIZING, reason="0 of 1 pods are updated", clock_ms=1000)
 TOLD = EventAction("key/1", "NewRevision", "the rollout begins")

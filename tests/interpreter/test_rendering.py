@@ -14,9 +14,9 @@ from dsl.source import Source
 from interpreter.cluster.caches import Caches
 from interpreter.cluster.stripping import strip_for
 from interpreter.cluster.subject import Subject
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Edit, Manifest, Objects, Ref, ref_of
 from interpreter.rendering import CannotRender, Rendered, render, wanted
-from interpreter.state import Routing
 from interpreter.workloads.kind import REVISION
 from interpreter.workloads.knative import PRIMARY as PRIMARY_REVISION
 from interpreter.workloads.ratio import TOTAL

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from dsl.ir import Program, Service, Traffic, Webhook, WorkloadRef
+from interpreter.actions import CallAction
 from interpreter.addresses import ANY
 from interpreter.local.processes import free_port
-from interpreter.state import CallAction
 from interpreter.webhooks import MOST_READ, Caller, payload_of
 
 PROGRAM = Program(

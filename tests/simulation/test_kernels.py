@@ -10,7 +10,7 @@ import pytest
 from interpreter.analysis import histogram, sequential
 from interpreter.analysis.dispersion import Spread, divisor
 from interpreter.analysis.sequential import log_mean, rate_gains, rate_grid
-from interpreter.state import Events
+from interpreter.questions import Events
 from tests.simulation import peers, whole
 from tests.simulation.kernels import (
     delays,

@@ -12,7 +12,9 @@ from dsl.compiler import compile_source
 from dsl.ir import Program
 from dsl.source import Source
 from interpreter.analysis.judge import Judgement, history_questions, judge, questions
-from interpreter.state import Answer, Events, Histogram, MetricQuestion, Routing, Run, State, Verdict
+from interpreter.desired import Routing
+from interpreter.questions import Answer, Events, Histogram, MetricQuestion
+from interpreter.state import Run, State, Verdict
 from interpreter.state_json import decode, encode
 from tests.simulation.traffic import BOUNDS, Counts, Windows
 

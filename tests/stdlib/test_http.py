@@ -18,7 +18,7 @@ from dsl.diagnostics import Severity
 from dsl.ir import Metric, Program, Unit
 from dsl.source import Source
 from interpreter.providers.metrics import variables
-from interpreter.state import MetricQuestion
+from interpreter.questions import MetricQuestion
 from interpreter.templates import render
 
 SETTINGS = {

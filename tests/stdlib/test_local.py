@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dsl.ir import Metric, Unit
 from interpreter.providers.counts import Arm, answer
-from interpreter.state import Answer, ErrorAnswer, Events, Histogram, MetricQuestion, Value
+from interpreter.questions import Answer, ErrorAnswer, Events, Histogram, MetricQuestion, Value
 
 BUCKETS = ((0.1, 50.0), (float("inf"), 60.0))
 

@@ -24,7 +24,8 @@ from dsl.ir import (
     WorkloadRef,
 )
 from interpreter.analysis.judge import Judgement, judge, questions
-from interpreter.state import Answer, Events, Histogram, MetricQuestion, Routing, Value
+from interpreter.desired import Routing
+from interpreter.questions import Answer, Events, Histogram, MetricQuestion, Value
 
 MINUTE = 60_000
 INF = float("inf")

@@ -11,7 +11,8 @@ import pytest
 from dsl.ir import Arm, Statistical
 from interpreter.analysis.dispersion import ENOUGH, HISTORY, Spread, divisor
 from interpreter.analysis.judge import Judgement, history_questions, judge, questions
-from interpreter.state import Answer, ErrorAnswer, Events, MetricQuestion, NoDataAnswer, Routing
+from interpreter.desired import Routing
+from interpreter.questions import Answer, ErrorAnswer, Events, MetricQuestion, NoDataAnswer
 from tests.interpreter.analysis.checks import MINUTE, NO_REGRESSION, program, require
 
 AUTO = replace(NO_REGRESSION, options={"dispersion": "auto"})

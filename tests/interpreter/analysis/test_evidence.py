@@ -12,7 +12,9 @@ import pytest
 from dsl.ir import AllOf, Analysis, Check, NotOf, Statistical
 from interpreter.analysis.judge import Judgement
 from interpreter.analysis.sequential import log_mean, narrow_grid
-from interpreter.state import Answer, ErrorAnswer, Events, Histogram, NoDataAnswer, Routing, Value, Verdict
+from interpreter.desired import Routing
+from interpreter.questions import Answer, ErrorAnswer, Events, Histogram, NoDataAnswer, Value
+from interpreter.state import Verdict
 from tests.interpreter.analysis.checks import (
     BASELINE,
     CERTIFIED,

@@ -15,7 +15,8 @@ import pytest
 
 from dsl.ir import Statistical
 from interpreter.analysis.judge import Judgement as Judged
-from interpreter.state import Answer, Events, Histogram, NoDataAnswer, Routing, Value
+from interpreter.desired import Routing
+from interpreter.questions import Answer, Events, Histogram, NoDataAnswer, Value
 from tests.interpreter.analysis.checks import (
     CERTIFIED,
     INF,

@@ -8,7 +8,9 @@ from itertools import repeat
 import pytest
 
 from dsl.ir import Arith, Compare, Const, MatchTest, StickySpec
-from interpreter.state import Answer, Events, Routing, Value, Verdict
+from interpreter.desired import Routing
+from interpreter.questions import Answer, Events, Value
+from interpreter.state import Verdict
 from tests.interpreter.analysis.checks import (
     MINUTE,
     NO_REGRESSION,

@@ -8,7 +8,8 @@ import pytest
 
 from dsl.ir import AllOf, Analysis, AnyOf, Arith, Between, CallCheck, Check, Compare, Const, GateCheck, NotOf, Unit
 from interpreter.analysis.judge import condition_questions, decide, questions
-from interpreter.state import Answer, ErrorAnswer, Events, Histogram, MetricQuestion, NoDataAnswer, Value, Verdict
+from interpreter.questions import Answer, ErrorAnswer, Events, Histogram, MetricQuestion, NoDataAnswer, Value
+from interpreter.state import Verdict
 from tests.interpreter.analysis.checks import (
     INF,
     MINUTE,

@@ -8,7 +8,9 @@ from dsl.ir import Check, Statistical
 from interpreter.analysis import kayenta
 from interpreter.analysis.judge import Judgement
 from interpreter.analysis.series import KEPT_POINTS, rules_of
-from interpreter.state import Answer, ErrorAnswer, NoDataAnswer, Routing, Value, Verdict
+from interpreter.desired import Routing
+from interpreter.questions import Answer, ErrorAnswer, NoDataAnswer, Value
+from interpreter.state import Verdict
 from tests.dsl.meaning.small import codes, policy
 from tests.interpreter.analysis.checks import MINUTE, PRIMARY, looks, measure, observe, program, require
 

@@ -10,7 +10,9 @@ import pytest
 from dsl.ir import Arm, Check, Judgement, JudgementGroup, Metric, NoData, Program, Statistical, Unit
 from interpreter.analysis import judge
 from interpreter.analysis.statistical import tests_in as metrics_in
-from interpreter.state import Answer, CheckResult, ErrorAnswer, NoDataAnswer, Routing, Value, Verdict
+from interpreter.desired import Routing
+from interpreter.questions import Answer, ErrorAnswer, NoDataAnswer, Value
+from interpreter.state import CheckResult, Verdict
 from tests.interpreter.analysis.checks import MINUTE, NO_REGRESSION, looks, measure, observe, program, require
 
 PASS, FAIL, ABORT = Verdict.PASS, Verdict.FAIL, Verdict.ABORT

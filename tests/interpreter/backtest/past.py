@@ -9,7 +9,7 @@ from dsl.compiler import compile_source
 from dsl.ir import Program
 from dsl.source import Source
 from interpreter.backtest.history import History, step_of
-from interpreter.state import Answer, MetricQuestion
+from interpreter.questions import Answer, MetricQuestion
 
 BEGIN = 1_793_534_400_000
 MINUTE = 60_000

@@ -10,7 +10,7 @@ from dsl.ir import Unit
 from interpreter.backtest.graphs import POINTS, Graph, graphs, overview, stride
 from interpreter.backtest.moments import Span
 from interpreter.backtest.replay import once
-from interpreter.state import Answer, Events, Histogram, MetricQuestion, NoDataAnswer, Value
+from interpreter.questions import Answer, Events, Histogram, MetricQuestion, NoDataAnswer, Value
 from tests.interpreter.backtest.past import BEGIN, MINUTE, past, program
 
 WITHIN = Span(BEGIN, BEGIN + 120 * MINUTE)

@@ -11,7 +11,7 @@ from scipy import stats
 from interpreter.backtest.moments import Span
 from interpreter.backtest.replay import once, over_and_over, starts
 from interpreter.backtest.tally import at_least, tally
-from interpreter.state import Answer, Events, Histogram, MetricQuestion, Value
+from interpreter.questions import Answer, Events, Histogram, MetricQuestion, Value
 from tests.interpreter.backtest.past import BEGIN, MINUTE, past, program
 
 WITHIN = Span(BEGIN, BEGIN + 600 * MINUTE)

@@ -11,7 +11,8 @@ from scipy import stats
 
 from dsl.ir import Unit
 from interpreter.backtest.thinning import PROBED, Split, binomial, part, split_of, thinned
-from interpreter.state import Answer, ErrorAnswer, Events, Histogram, MetricQuestion, NoDataAnswer, Routing, Value
+from interpreter.desired import Routing
+from interpreter.questions import Answer, ErrorAnswer, Events, Histogram, MetricQuestion, NoDataAnswer, Value
 
 
 def asked(arm: str, at_ms: int = 0) -> MetricQuestion:

@@ -9,6 +9,7 @@ import time
 import pytest
 from aiohttp import web
 
+from interpreter.actions import ActionResult
 from interpreter.addresses import Addresses
 from interpreter.channels import delivery as module
 from interpreter.channels.delivery import Delivery
@@ -16,7 +17,6 @@ from interpreter.channels.line import Line, LineTrouble
 from interpreter.channels.posting import MOST_READ, Poster
 from interpreter.http_client import Clients
 from interpreter.local.processes import free_port
-from interpreter.state import ActionResult
 from tests.interpreter.channels.services import BOT, Town, hangs_up, says, silent
 from tests.interpreter.channels.tools import letter, line, message
 from tests.interpreter.cluster.tools import until

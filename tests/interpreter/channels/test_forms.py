@@ -12,11 +12,11 @@ import pytest
 
 from dsl.ir import Program, Service, Traffic, WorkloadRef
 from interpreter import channels
+from interpreter.actions import NotifyAction
 from interpreter.channels.delivery import Delivery
 from interpreter.channels.message import Message, message_of
 from interpreter.channels.pagerduty import key_of
 from interpreter.channels.registry import SERVICES
-from interpreter.state import NotifyAction
 from tests.interpreter.channels.services import HOOK, Town
 from tests.interpreter.channels.tools import AT, CHECKS, LINKS, letter, line, message
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from dsl.ir import Channel, Program, Service, Traffic, WorkloadRef
+from interpreter.actions import ActionResult, NotifyAction
 from interpreter.channels.delivery import Delivery
 from interpreter.channels.local import send
 from interpreter.channels.posting import Poster
-from interpreter.state import ActionResult, NotifyAction
 from tests.interpreter.channels.services import Town, says
 
 PROGRAM = Program(

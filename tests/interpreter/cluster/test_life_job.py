@@ -17,7 +17,7 @@ from interpreter.cluster.jobs import Check, Jobs
 from interpreter.cluster.owner import Owner
 from interpreter.objects import Manifest
 from interpreter.providers.provider import ProviderError
-from interpreter.state import MetricQuestion
+from interpreter.questions import MetricQuestion
 from tests.controlplane.cluster import ControlPlane
 from tests.interpreter.cluster.life import KNOWN, Life, life
 

@@ -7,7 +7,7 @@ from typing import Any
 from dsl.ir import BranchOp, Compare, Const, MatchTest, Measure, PromoteOp, RouteOp, Span
 from dsl.ir.conditions import Arm
 from interpreter.cluster.rehearsal import refusals
-from interpreter.state import Routing
+from interpreter.desired import Routing
 from interpreter.traffic.provider import Site, TrafficError
 from tests.interpreter.machine.rig import program
 

@@ -12,7 +12,9 @@ from dsl import ir
 from interpreter.cluster import names
 from interpreter.cluster.flagger_status import canary_status
 from interpreter.cluster.status import invalid_status, library_status, rollout_status, run_status
-from interpreter.state import CheckRecord, CheckResult, Phase, Readiness, Routing, State, Verdict
+from interpreter.desired import Routing
+from interpreter.questions import Readiness
+from interpreter.state import CheckRecord, CheckResult, Phase, State, Verdict
 from tests.controlplane.cluster import ControlPlane
 from tests.interpreter.machine.rig import HOLD, START, Rig, program, ramp
 

@@ -12,7 +12,9 @@ from dsl import ir
 from dsl.flagger.importer import import_canary
 from interpreter.cluster.flagger_status import canary_status
 from interpreter.cluster.takeover import takeover
-from interpreter.state import Outcome, Phase, Readiness, Routing
+from interpreter.desired import Routing
+from interpreter.questions import Readiness
+from interpreter.state import Outcome, Phase
 from interpreter.state_json import encode
 from tests.interpreter.machine.rig import START, Rig
 

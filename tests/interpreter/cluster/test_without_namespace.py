@@ -6,9 +6,9 @@ from __future__ import annotations
 from interpreter.cluster.api import Api
 from interpreter.cluster.applier import Applier
 from interpreter.cluster.caches import Caches
+from interpreter.desired import Routing
 from interpreter.objects import Manifest, Objects, Ref
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.kuma import Kuma
 from interpreter.traffic.provider import Site
 from tests.controlplane.cluster import ControlPlane

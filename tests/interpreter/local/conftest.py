@@ -11,10 +11,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from interpreter.desired import Role
 from interpreter.local.metering import Metering
 from interpreter.local.proxy import Proxy
 from interpreter.local.upstreams import Endpoint, Upstreams
-from interpreter.state import Role
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 

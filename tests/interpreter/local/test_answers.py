@@ -10,7 +10,7 @@ from dsl.ir import Metric, Program, Query, Unit
 from interpreter.local.answers import Answers, Counters
 from interpreter.local.metering import Metering, Subject
 from interpreter.local.upstreams import Upstreams
-from interpreter.state import Answer, ErrorAnswer, Events, MetricQuestion, Value
+from interpreter.questions import Answer, ErrorAnswer, Events, MetricQuestion, Value
 from tests.interpreter.local.programs import program
 from tests.interpreter.providers.server import number, serving
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import pytest
 
 from dsl.ir import MatchTest, StickySpec
+from interpreter.desired import Routing
 from interpreter.local.choice import Choice
-from interpreter.state import Routing
 
 
 class Asked:

@@ -12,8 +12,8 @@ import pytest
 from aiohttp import web
 
 from dsl.ir import StickySpec
+from interpreter.desired import Routing
 from interpreter.local.processes import free_port
-from interpreter.state import Routing
 from tests.interpreter.local.conftest import Stand
 
 

@@ -11,10 +11,11 @@ from dataclasses import replace
 from rich.console import Console
 
 from dsl.ir import Span
+from interpreter.desired import Routing
 from interpreter.local.metering import Metering, Subject
 from interpreter.local.view import Lines, Picture
 from interpreter.local.view import Subject as Seen
-from interpreter.state import CheckRecord, CheckResult, Cursor, Phase, Routing, Run, State, Verdict
+from interpreter.state import CheckRecord, CheckResult, Cursor, Phase, Run, State, Verdict
 from tests.interpreter.local.programs import program
 
 PASSED = CheckResult("error_rate <= 5%", "require", Verdict.PASS, (("error_rate", "1.2%"),))

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from interpreter.desired import CanaryScale, Desired, Role, Routing
 from interpreter.local.command import Command
 from interpreter.local.processes import Stage
 from interpreter.local.upstreams import Upstreams
 from interpreter.local.workloads import Workloads
-from interpreter.state import CanaryScale, Desired, ReadyQuestion, Role, Routing
+from interpreter.questions import ReadyQuestion
 from tests.interpreter.local.programs import app
 
 FULL = CanaryScale("full")

@@ -13,30 +13,21 @@ from dataclasses import replace
 from typing import Any
 
 from dsl import ir
+from interpreter.actions import Action, ActionResult, CallAction, EventAction, NotifyAction
+from interpreter.desired import Desired, Routing
 from interpreter.effects import Arrange, Effect, Perform, Persist, Reroute, effects
 from interpreter.machine import advance
-from interpreter.state import (
-    Action,
-    ActionResult,
+from interpreter.questions import (
     Answer,
-    CallAction,
-    Desired,
-    EventAction,
     Events,
     GateAnswer,
     GateQuestion,
-    Inputs,
     MetricQuestion,
-    NotifyAction,
-    Phase,
     Question,
     Readiness,
     ReadyQuestion,
-    Routing,
-    Signal,
-    State,
-    Step,
 )
+from interpreter.state import Inputs, Phase, Signal, State, Step
 from interpreter.state_json import decode, encode
 
 START = 1_800_000_000_000  # a Friday, 08:00 UTC

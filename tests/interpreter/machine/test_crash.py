@@ -12,7 +12,9 @@ from dataclasses import replace
 import pytest
 
 from dsl import ir
-from interpreter.state import NoDataAnswer, Phase, Readiness, Routing, State
+from interpreter.desired import Routing
+from interpreter.questions import NoDataAnswer, Readiness
+from interpreter.state import Phase, State
 from interpreter.state_json import decode
 from tests.interpreter.machine.rig import HEALTH, HOLD, METRICS, MINUTE, SLO, Rig, program, ramp
 

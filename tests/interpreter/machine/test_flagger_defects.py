@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dsl import ir
-from interpreter.state import Action, ActionResult, Approval, CallAction, ErrorAnswer, Events, Outcome, Phase, Readiness
+from interpreter.actions import Action, ActionResult, CallAction
+from interpreter.questions import ErrorAnswer, Events, Readiness
+from interpreter.state import Approval, Outcome, Phase
 from tests.interpreter.machine.rig import HOLD, MINUTE, Rig, program, ramp
 
 APPROVAL = ir.WaitOp(who="release managers", within_ms=None)

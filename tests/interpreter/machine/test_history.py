@@ -8,7 +8,7 @@ import pytest
 
 from dsl import ir
 from interpreter.analysis.dispersion import HISTORY
-from interpreter.state import Answer, ErrorAnswer, Events, MetricQuestion, NoDataAnswer
+from interpreter.questions import Answer, ErrorAnswer, Events, MetricQuestion, NoDataAnswer
 from tests.interpreter.machine.rig import MINUTE, SLO, Rig, ramp
 
 AUTO = ir.Statistical("no_regression", "requests", MINUTE, ir.Arm.PRIMARY, {"confidence": 0.99}, {"dispersion": "auto"})

@@ -4,9 +4,11 @@ deletion."""
 from __future__ import annotations
 
 from dsl import ir
+from interpreter.desired import CanaryScale, Routing
 from interpreter.machine import HANDLERS
 from interpreter.phases import CHANGES
-from interpreter.state import CanaryScale, Outcome, Phase, Readiness, Routing, Stage
+from interpreter.questions import Readiness
+from interpreter.state import Outcome, Phase, Stage
 from interpreter.state_json import decode
 from tests.interpreter.machine.rig import MINUTE, Rig, program, ramp
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 import json
 
 from dsl import ir
-from interpreter.state import Action, ActionResult, NotifyAction, Phase, Routing
+from interpreter.actions import Action, ActionResult, NotifyAction
+from interpreter.desired import Routing
+from interpreter.state import Phase
 from interpreter.state_json import decode, encode
 from tests.interpreter.machine.rig import HOLD, Rig, program, ramp
 

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsl import ir
+from interpreter.desired import Routing
 from interpreter.phases import CHANGES
-from interpreter.state import Outcome, Phase, Readiness, Routing, Verdict
+from interpreter.questions import Readiness
+from interpreter.state import Outcome, Phase, Verdict
 from tests.interpreter.machine.rig import HOLD, MINUTE, Rig, program
 
 WEIGHTS = st.sampled_from([1.0, 5.0, 20.0, 50.0])

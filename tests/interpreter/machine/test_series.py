@@ -7,17 +7,10 @@ import pytest
 from dsl.compiler import compile_source
 from dsl.ir import Program
 from dsl.source import Source
+from interpreter.actions import ActionResult
+from interpreter.questions import Answer, ErrorAnswer, Histogram, MetricQuestion, NoDataAnswer, Value
 from interpreter.series import CheckPoint, points
-from interpreter.state import (
-    ActionResult,
-    Answer,
-    ErrorAnswer,
-    Histogram,
-    MetricQuestion,
-    NoDataAnswer,
-    Value,
-    Verdict,
-)
+from interpreter.state import Verdict
 from tests.interpreter.machine.rig import Rig
 
 HEAD = """

@@ -7,18 +7,10 @@ from dataclasses import replace
 import pytest
 
 from dsl import ir
-from interpreter.state import (
-    Action,
-    ActionResult,
-    CanaryScale,
-    ErrorAnswer,
-    NoDataAnswer,
-    NotifyAction,
-    Phase,
-    Readiness,
-    ReadyQuestion,
-    Verdict,
-)
+from interpreter.actions import Action, ActionResult, NotifyAction
+from interpreter.desired import CanaryScale
+from interpreter.questions import ErrorAnswer, NoDataAnswer, Readiness, ReadyQuestion
+from interpreter.state import Phase, Verdict
 from tests.interpreter.machine.rig import DISASTER, HEALTH, HOLD, MINUTE, SLO, START, Rig, program, ramp
 
 HOOK = {"hook": ir.Webhook("http://hook")}

@@ -13,9 +13,9 @@ from dsl.ir import Analysis, Check, Program, PromoteOp, Unit
 from dsl.source import Source
 from interpreter.outlook.chances import Chances, Expected, Prospect, Share, chances, counted, leaves, service
 from interpreter.plan import plan
+from interpreter.questions import Answer, Events, MetricQuestion
 from interpreter.simulator.chances import Outcome, Run, course, runs
 from interpreter.simulator.crowd import START, Crowd, Requests, Sources, Traffic
-from interpreter.state import Answer, Events, MetricQuestion
 from tests.interpreter.outlook.policies import policy
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"

@@ -20,7 +20,7 @@ from dsl.ir import Unit
 from interpreter.providers.metrics import variables
 from interpreter.providers.prometheus import Prometheus
 from interpreter.providers.provider import RenderedQuery, guarded
-from interpreter.state import MetricQuestion
+from interpreter.questions import MetricQuestion
 from interpreter.templates import render
 from tests.prometheus.server import PATIENCE_S, SCRAPED_EVERY_S, RealPrometheus, as_of_now
 from tests.stdlib.test_http import metric, program

@@ -14,7 +14,7 @@ from interpreter.providers.job import Ended, Job
 from interpreter.providers.metrics import Metrics
 from interpreter.providers.provider import TIMEOUT_S, Patient, ProviderError, RenderedQuery, Sample, Trouble
 from interpreter.providers.registry import Providers
-from interpreter.state import ErrorAnswer, MetricQuestion, Value
+from interpreter.questions import ErrorAnswer, MetricQuestion, Value
 from tests.interpreter.providers.test_metrics import PROGRAM
 
 TEXT = "spec: {template: {spec: {containers: [{name: a, image: b}], restartPolicy: Never}}}"

@@ -14,7 +14,7 @@ from dsl.ir import Metric, Program, Query, Service, Traffic, Unit, WorkloadRef
 from interpreter.providers import counts
 from interpreter.providers.metrics import Metrics, duration, variables
 from interpreter.providers.prometheus import Prometheus
-from interpreter.state import Answer, ErrorAnswer, Events, Histogram, MetricQuestion, NoDataAnswer, Value
+from interpreter.questions import Answer, ErrorAnswer, Events, Histogram, MetricQuestion, NoDataAnswer, Value
 from tests.interpreter.providers.server import Server, number, says, serving, vector
 
 PROGRAM = Program(

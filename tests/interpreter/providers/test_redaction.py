@@ -19,7 +19,7 @@ from interpreter.providers.metrics import Metrics, Resolved
 from interpreter.providers.provider import Measurement, Provider, ProviderError, RenderedQuery, Trouble, shown
 from interpreter.providers.registry import Providers
 from interpreter.providers.sharing import Sharing
-from interpreter.state import ErrorAnswer, MetricQuestion
+from interpreter.questions import ErrorAnswer, MetricQuestion
 from tests.interpreter.machine.rig import program
 from tests.interpreter.providers.server import Server, gives, says, vector
 

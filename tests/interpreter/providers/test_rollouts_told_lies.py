@@ -11,29 +11,15 @@ from dataclasses import replace
 import pytest
 
 from dsl import ir
+from interpreter.actions import Action, ActionResult, EventAction
+from interpreter.desired import Desired, Instant, Routing
 from interpreter.driver import Driver
 from interpreter.providers import provider
 from interpreter.providers.metrics import Metrics
 from interpreter.providers.prometheus import Prometheus
 from interpreter.providers.provider import RenderedQuery
-from interpreter.state import (
-    Action,
-    ActionResult,
-    Answer,
-    Desired,
-    EventAction,
-    GateAnswer,
-    Inputs,
-    Instant,
-    MetricQuestion,
-    Outcome,
-    Phase,
-    Question,
-    Readiness,
-    ReadyQuestion,
-    Routing,
-    State,
-)
+from interpreter.questions import Answer, GateAnswer, MetricQuestion, Question, Readiness, ReadyQuestion
+from interpreter.state import Inputs, Outcome, Phase, State
 from tests.interpreter.machine.rig import METRICS, SLO, program
 from tests.interpreter.providers.lies import LARGE, QUICK, SLOW, Lie
 from tests.interpreter.providers.server import Answer as Said

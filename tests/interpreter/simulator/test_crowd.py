@@ -8,9 +8,10 @@ from statistics import mean, variance
 
 import pytest
 
+from interpreter.desired import Routing
+from interpreter.questions import Answer, Events, Histogram, MetricQuestion, NoDataAnswer, Value
 from interpreter.simulator.crowd import START, Crowd, Latencies, Level, Requests, Traffic
 from interpreter.simulator.draws import NORMAL, PROMETHEUS_BOUNDS, count, lognormal_shares, stretched
-from interpreter.state import Answer, Events, Histogram, MetricQuestion, NoDataAnswer, Routing, Value
 
 MINUTE = 60_000
 SHARES = lognormal_shares(0.1, 0.32, PROMETHEUS_BOUNDS)

@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from dsl.ir import Arm, GivenMetric, PromoteOp, Statistical
+from interpreter.desired import Routing
+from interpreter.questions import Events, MetricQuestion
 from interpreter.simulator.scenario import healthy
 from interpreter.simulator.simulation import simulate
 from interpreter.simulator.telemetry import Telemetry, telemetry
 from interpreter.simulator.timeline import Story
 from interpreter.simulator.world import World
-from interpreter.state import Events, MetricQuestion, Routing
 from tests.interpreter.simulator.programs import METRICS, MINUTE, analysis, held, measure, program, ramp
 
 AUTO = held(Statistical("no_regression", "requests", MINUTE, Arm.PRIMARY, {"confidence": 0.99}, {"dispersion": "auto"}))

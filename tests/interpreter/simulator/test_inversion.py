@@ -8,12 +8,13 @@ import pytest
 
 from dsl.ir import Arith, Arm, Const, Expr, Func, GivenMetric, Measure, Metric, Unit
 from interpreter.analysis.histogram import quantile
+from interpreter.desired import Routing
+from interpreter.questions import Events, Histogram, MetricQuestion, NoDataAnswer, Value
 from interpreter.simulator.inversion import Problem, Setpoint, conflicts, setpoints
 from interpreter.simulator.knobs import Knob
 from interpreter.simulator.scenario import Scenario
 from interpreter.simulator.telemetry import Telemetry, telemetry
 from interpreter.simulator.witness import choose
-from interpreter.state import Events, Histogram, MetricQuestion, NoDataAnswer, Routing, Value
 from tests.interpreter.simulator.programs import ASK, CANARY, METRICS, MINUTE, measure
 
 WITH_MORE = {

@@ -9,8 +9,8 @@ from threading import Thread
 import httpx
 
 from dsl.ir import MatchTest, StickySpec
+from interpreter.desired import Routing
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.provider import Site
 from tests.interpreter.traffic.shop import BASELINE, CANARY, ELSEWHERE, HOST, PRIMARY, SESSION, Shop, until
 from tests.interpreter.traffic.situations import HEADER, matching, weight

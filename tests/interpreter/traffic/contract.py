@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from dsl.capabilities import Capability
 from dsl.ir import MatchTest, StickySpec
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Change, Edit, Manifest, Ref, ref_of
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from tests.interpreter.traffic.pretence import Pretence
 from tests.interpreter.traffic.rigs import Rig, with_baseline
 from tests.interpreter.traffic.situations import SITUATIONS, allowed, weight

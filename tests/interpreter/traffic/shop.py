@@ -20,8 +20,8 @@ from time import monotonic, sleep
 
 import httpx
 
+from interpreter.desired import Routing
 from interpreter.objects import Change, Manifest, Objects
-from interpreter.state import Routing
 from interpreter.traffic.provider import Site, TrafficProvider
 from tests.controlplane.api import ApiError
 from tests.controlplane.cluster import ControlPlane

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from dsl.capabilities import Capability
 from dsl.ir import MatchTest, StickySpec
+from interpreter.desired import Routing
 from interpreter.routing import HOME
-from interpreter.state import Routing
 
 HEADER = MatchTest("header", "X-Canary", "==", "insider")
 COOKIE = MatchTest("cookie", "group", "==", "always")

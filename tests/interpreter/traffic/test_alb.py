@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from dsl.ir import MatchTest, StickySpec
+from interpreter.desired import Routing
 from interpreter.objects import Manifest
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.alb import Alb
 from interpreter.traffic.provider import TrafficError
 from tests.interpreter.traffic.pretence import Pretence

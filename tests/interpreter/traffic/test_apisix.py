@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from dsl.ir import MatchTest
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Delete, Manifest, Ref
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.apisix import API_VERSION, Apisix
 from interpreter.traffic.provider import Site, TrafficError
 from interpreter.traffic.request_shares import NUMBERS

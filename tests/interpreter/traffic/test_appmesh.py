@@ -9,9 +9,9 @@ import pytest
 import re2  # type: ignore[import-untyped]
 
 from dsl.ir import MatchTest
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Delete, Edit, Manifest, Ref
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.appmesh import API_VERSION, AppMesh
 from interpreter.traffic.appmesh_routes import MOST_ROUTES
 from interpreter.traffic.provider import Site, TrafficError

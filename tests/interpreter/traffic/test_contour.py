@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from dsl.ir import MatchTest, StickySpec
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Edit, Manifest
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.contour import Contour
 from interpreter.traffic.provider import ORIGINAL, Site, TrafficError
 from tests.interpreter.traffic.pretence import Pretence

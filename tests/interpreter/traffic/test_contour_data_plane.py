@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
+from interpreter.desired import Routing
 from interpreter.objects import Manifest, Ref
-from interpreter.state import Routing
 from interpreter.traffic.contour import Contour
 from tests.contour import server as contour
 from tests.controlplane.cluster import ControlPlane

@@ -11,8 +11,8 @@ import re2  # type: ignore[import-untyped]
 from hypothesis import given, settings
 
 from dsl.ir import MatchTest, StickySpec
+from interpreter.desired import Routing
 from interpreter.objects import Apply
-from interpreter.state import Routing
 from interpreter.traffic.contour import Contour
 from interpreter.traffic.contour_conditions import PATHS
 from tests.interpreter.traffic.rigs import site

@@ -12,8 +12,8 @@ import re2  # type: ignore[import-untyped]
 from hypothesis import HealthCheck, assume, given, settings
 
 from dsl.capabilities import PROVIDERS
+from interpreter.desired import Routing
 from interpreter.objects import Apply
-from interpreter.state import Routing
 from interpreter.traffic.provider import TrafficError
 from interpreter.traffic.registry import provider
 from tests.interpreter.traffic.rigs import site

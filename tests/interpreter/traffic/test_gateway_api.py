@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from dsl.ir import MatchTest, RouteOp, StickySpec
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Delete, Edit, Manifest, Ref
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.gateway_api import GatewayApi
 from interpreter.traffic.gateway_api_crd import crd_ref
 from interpreter.traffic.provider import ORIGINAL, Site, TrafficError

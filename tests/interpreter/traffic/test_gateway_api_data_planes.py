@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from dsl.ir import RouteOp, Traffic
+from interpreter.desired import Routing
 from interpreter.objects import Delete, Manifest
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.gateway_api import GatewayApi
 from interpreter.traffic.gateway_api_crd import GROUP
 from interpreter.traffic.provider import TrafficError, refs_of

@@ -11,9 +11,9 @@ import pytest
 
 from dsl.ir import MatchTest, RouteOp
 from interpreter.cluster.rehearsal import refusals
+from interpreter.desired import Routing
 from interpreter.objects import Manifest, Ref
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.gateway_api import GatewayApi
 from interpreter.traffic.linkerd import Linkerd
 from interpreter.traffic.provider import Site, TrafficError, refs_of

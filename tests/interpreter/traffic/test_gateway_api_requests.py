@@ -13,8 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dsl.ir import MatchTest, StickySpec
+from interpreter.desired import Routing
 from interpreter.objects import Apply
-from interpreter.state import Routing
 from interpreter.traffic.gateway_api import GatewayApi
 from interpreter.traffic.provider import TrafficError
 from tests.interpreter.traffic.rigs import site

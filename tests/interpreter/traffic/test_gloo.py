@@ -10,9 +10,9 @@ import pytest
 import re2  # type: ignore[import-untyped]
 
 from dsl.ir import MatchTest
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Delete, Edit, Manifest, ref_of
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.gloo import Gloo
 from interpreter.traffic.gloo_options import RETRY_ON, route_options, seconds
 from interpreter.traffic.options import Options

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from dsl.ir import MatchTest, StickySpec
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Delete, Manifest, ref_of
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.haproxy import CONDITION, HAProxy
 from interpreter.traffic.provider import TrafficError
 from tests.interpreter.traffic.pretence import Pretence

@@ -17,8 +17,8 @@ import httpx
 import pytest
 
 from dsl.ir import MatchTest
+from interpreter.desired import Routing
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.haproxy import CONDITION, HAProxy
 from tests.interpreter.traffic.pretence import Pretence
 from tests.interpreter.traffic.rigs import RIGS, site

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from dsl.ir import MatchTest, StickySpec
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Delete, Edit, Manifest, Ref
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.istio import Istio
 from interpreter.traffic.provider import ORIGINAL, Site, TrafficError
 from interpreter.traffic.reading import NOTE

@@ -12,9 +12,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from dsl.ir import MatchTest, StickySpec
+from interpreter.desired import Routing
 from interpreter.local.choice import Choice
 from interpreter.objects import Apply
-from interpreter.state import Routing
 from interpreter.traffic.istio import Istio
 from interpreter.traffic.provider import TrafficError
 from tests.interpreter.traffic.rigs import site

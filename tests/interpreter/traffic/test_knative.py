@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from interpreter.desired import Routing
 from interpreter.objects import Edit, Manifest, ref_of
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.knative import Knative
 from interpreter.traffic.provider import ORIGINAL, TrafficError
 from interpreter.workloads.kind import REVISION

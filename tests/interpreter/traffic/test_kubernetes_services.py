@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from dsl.ir import WorkloadRef
+from interpreter.desired import Routing
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.kubernetes_services import KubernetesServices
 from interpreter.traffic.provider import TrafficError
 from interpreter.traffic.registry import PROVIDERS, provider

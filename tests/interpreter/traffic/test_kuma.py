@@ -11,9 +11,9 @@ import pytest
 
 from dsl.ir import MatchTest
 from interpreter.cluster.access import rules
+from interpreter.desired import Routing
 from interpreter.objects import Delete, Manifest, Ref
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.kuma import API_VERSION, Kuma
 from interpreter.traffic.provider import Site, TrafficError
 from tests.interpreter.traffic import rigs, rigs_kuma

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from dsl.ir import MatchTest, StickySpec
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Edit, Manifest, Objects
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.linkerd import DEFINITION, Linkerd
 from interpreter.traffic.provider import TrafficError
 from tests.interpreter.traffic.pretence import Pretence

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from interpreter.desired import Routing
 from interpreter.objects import Apply
-from interpreter.state import Routing
 from interpreter.traffic.linkerd import Linkerd
 from interpreter.traffic.provider import Site, TrafficError, TrafficProvider
 from interpreter.traffic.smi import Smi

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from dsl.ir import MatchTest
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Manifest, Ref
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.nginx import PREFIX, Nginx
 from interpreter.traffic.provider import TrafficError
 from interpreter.traffic.reading import NOTE

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Change, Delete, Edit, Manifest, Ref, ref_of
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.reading import covers
 from tests.controlplane.api import APPLY, Api, ApiError
 from tests.controlplane.cluster import ControlPlane

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsl.ir import WorkloadRef
+from interpreter.desired import Routing
 from interpreter.objects import Manifest, Ref, ref_of
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.provider import Site, TrafficError
 from interpreter.traffic.replicas import Replicas
 from interpreter.workloads.leads import Leads, led

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from dsl.ir import MatchTest
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Change, Manifest, Ref, ref_of
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.provider import TrafficError
 from interpreter.traffic.reading import NOTE
 from interpreter.traffic.skipper import FILTER, PREDICATE, ROUTES, WEIGHTS, Skipper

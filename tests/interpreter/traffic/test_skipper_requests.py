@@ -22,9 +22,9 @@ import httpx
 import pytest
 
 from dsl.ir import MatchTest, StickySpec
+from interpreter.desired import Routing
 from interpreter.objects import Manifest, Ref
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.provider import Site
 from interpreter.traffic.skipper import FILTER, MARK, Skipper
 from tests.controlplane.plane import write_kubeconfig

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from dsl.ir import MatchTest
+from interpreter.desired import Routing
 from interpreter.objects import Apply, Delete, Manifest, Objects, Ref
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.provider import TrafficError
 from interpreter.traffic.smi import DEFINITION, Smi
 from interpreter.traffic.smi_matches import DEFINITION as GROUPS

@@ -11,9 +11,9 @@ import pytest
 
 from dsl.capabilities import row_of
 from dsl.ir import StickySpec
+from interpreter.desired import Routing
 from interpreter.objects import Delete, Manifest, Ref
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.provider import Site, TrafficError
 from interpreter.traffic.traefik import Traefik
 from tests.interpreter.traffic.pretence import Pretence

@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from dsl.ir import StickySpec
+from interpreter.desired import Routing
 from interpreter.objects import Manifest
 from interpreter.routing import HOME
-from interpreter.state import Routing
 from interpreter.traffic.provider import Site
 from interpreter.traffic.traefik import Traefik
 from tests.controlplane.cluster import ControlPlane

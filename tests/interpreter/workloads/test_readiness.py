@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from interpreter.objects import Manifest
-from interpreter.state import Readiness
+from interpreter.questions import Readiness
 from interpreter.workloads.daemonset import DaemonSetKind
 from interpreter.workloads.deployment import DeploymentKind
 from interpreter.workloads.statefulset import StatefulSetKind

@@ -10,7 +10,7 @@ import pytest
 
 from dsl.ir import Service, WorkloadRef
 from interpreter.objects import Manifest, Ref
-from interpreter.state import Readiness
+from interpreter.questions import Readiness
 from interpreter.workloads import services
 from interpreter.workloads.custom import custom_kind
 from interpreter.workloads.daemonset import DaemonSetKind

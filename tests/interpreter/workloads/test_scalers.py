@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from dsl.ir import Program, Scaler, WorkloadRef
+from interpreter.desired import CanaryScale
 from interpreter.objects import Ref
-from interpreter.state import CanaryScale
 from interpreter.workloads import scalers
 from interpreter.workloads.kind import WorkloadError
 from interpreter.workloads.replicas import canary_replicas

@@ -14,8 +14,9 @@ from interpreter.cluster.telemetry import flagger
 from interpreter.cluster.telemetry.meters import Meters
 from interpreter.cluster.telemetry.standing import Standing
 from interpreter.cluster.telemetry.tally import Tally, strategy
+from interpreter.desired import Routing
 from interpreter.objects import Ref
-from interpreter.state import CheckLine, CheckRow, CheckSeries, Phase, Routing, Run, State, Verdict
+from interpreter.state import CheckLine, CheckRow, CheckSeries, Phase, Run, State, Verdict
 
 HEAD = "rollout web { target deployment/web\n service { port 80 }\n"
 ANALYSIS = {"metrics": [{"name": "request-success-rate"}, {"name": "request-duration"}, {"name": "Error rate (404)"}]}
