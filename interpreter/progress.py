@@ -61,6 +61,8 @@ def _paused(turn: Turn) -> bool:
     if turn.running.paused:
         signal = take(turn, "resume")
         if signal is None:
+            if not turn.state.reason:  # it was suspended meanwhile, and that was said instead
+                turn.because("paused by hand")
             return True
         turn.set_run(paused=False)
         turn.because("")

@@ -150,6 +150,16 @@ def test_pause_keeps_the_traffic_and_resume_goes_on() -> None:
     assert rig.weights == [0, 10, 20]
 
 
+def test_a_paused_rollout_that_was_suspended_says_again_that_it_is_paused() -> None:
+    rig = Rig(ramp(10)).begin().signal("pause", id="1")
+    rig.suspended = True
+    rig.settle()
+    assert rig.state.reason.startswith("suspended")
+    rig.suspended = False
+    rig.settle()
+    assert rig.state.reason == "paused by hand"
+
+
 def test_a_paused_rollout_is_still_aborted() -> None:
     rig = Rig(ramp(10)).begin().signal("pause", id="1").signal("abort", id="2")
     assert rig.is_in(Phase.FAILED)
