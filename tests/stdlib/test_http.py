@@ -85,10 +85,11 @@ IN_MILLISECONDS = {"istio", "smi", "linkerd", "osm", "appmesh", "gloo", "contour
 
 def program(provider: str) -> Program:
     settings = SETTINGS.get(provider, "")
+    target = "serving.knative.dev/v1/Service/web" if provider == "knative" else "deployment/web"
     text = f"""
 import "std/http"
 rollout web in my-shop {{
-  target deployment/web
+  target {target}
   service {{ name web-svc; port 80 }}
   traffic {provider} {{ {settings} }}
   analysis {{

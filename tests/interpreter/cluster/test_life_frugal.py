@@ -10,7 +10,7 @@ from tests.interpreter.cluster.hooks import Hooks
 from tests.interpreter.cluster.life import Life, life
 
 ANYTHING = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]
-MOST_OF_A_CANARY = 44
+MOST_OF_A_CANARY = 50
 """Beside the lists of its pods, of which there is one every five seconds until they are ready."""
 
 POLICY = """

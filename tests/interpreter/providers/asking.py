@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from dsl import ir
-from interpreter import state
+from interpreter import questions
 from interpreter.providers.metrics import Metrics, Resolved
 from interpreter.providers.registry import Providers
 
@@ -20,7 +20,7 @@ async def answer(
     secret: Mapping[str, str] | None = None,
     region: str = "",
     arm: ir.Arm = ir.Arm.CANARY,
-) -> state.Answer:
+) -> questions.Answer:
     """The answer about the minute that ended at `at_ms`. `secret` is what the metric's Secret holds."""
     program = ir.Program(
         name="shop",
@@ -38,7 +38,7 @@ async def answer(
     providers = Providers()
     metrics = Metrics(program, providers, resolve=resolve)
     try:
-        return await metrics.answer(state.MetricQuestion("it", arm.value, WINDOW_MS, at_ms))
+        return await metrics.answer(questions.MetricQuestion("it", arm.value, WINDOW_MS, at_ms))
     finally:
         await providers.close()
 
@@ -54,7 +54,7 @@ def events(provider: str, bad: str, total: str, server: str) -> ir.Metric:
     return ir.Metric(ir.Unit.EVENTS, queries, server=server)
 
 
-def reason(given: state.Answer) -> str:
+def reason(given: questions.Answer) -> str:
     """What an answer that is no number says."""
-    assert isinstance(given, state.ErrorAnswer | state.NoDataAnswer), given
+    assert isinstance(given, questions.ErrorAnswer | questions.NoDataAnswer), given
     return given.reason

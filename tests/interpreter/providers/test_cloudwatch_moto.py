@@ -10,7 +10,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from interpreter import state
+from interpreter import questions
 from tests.interpreter.providers.asking import answer, events, number, reason
 
 KEYS = {"aws_access_key_id": "AKIA1", "aws_secret_access_key": "very-secret-key"}
@@ -55,9 +55,9 @@ async def test_the_newest_whole_period_counts(url: str) -> None:
     metric = events("cloudwatch", query("failed"), query("requests"), url)
     ends = {END_S * 1000 + 5000: (6.0, 60.0), END_S * 1000 - 1: (4.0, 40.0), END_S * 1000 - 60_000: (4.0, 40.0)}
     for at, (bad, total) in ends.items():
-        assert await answer(metric, at, secret=KEYS, region=REGION) == state.Events(bad, total)
+        assert await answer(metric, at, secret=KEYS, region=REGION) == questions.Events(bad, total)
     average = number("cloudwatch", query("requests", "Average"), url)
-    assert await answer(average, END_S * 1000, secret=KEYS, region=REGION) == state.Value(30.0)
+    assert await answer(average, END_S * 1000, secret=KEYS, region=REGION) == questions.Value(30.0)
 
 
 @pytest.mark.parametrize("text", [query("nothing"), query("requests").replace("{{ workload }}", "nobody")])
@@ -73,7 +73,7 @@ async def test_another_region_has_nothing(url: str) -> None:
 
 async def test_what_it_does_not_take_is_named_in_its_words(url: str) -> None:
     given = await answer(number("cloudwatch", '[{"Id": "E1"}]', url), AT_MS, secret=KEYS, region=REGION)
-    assert isinstance(given, state.ErrorAnswer)
+    assert isinstance(given, questions.ErrorAnswer)
     assert "CloudWatch refused: Validation" in reason(given)
     assert "MetricStat is required" in reason(given)
     assert "very-secret-key" not in reason(given)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from dsl import ir
-from interpreter import state
+from interpreter import questions
 from tests.interpreter.providers.asking import answer, events, number, reason
 from tests.servers.graphite_server import STEP_S, RealGraphite
 
@@ -39,10 +39,10 @@ def total(name: str) -> str:
 async def test_the_counts_of_windows_that_follow_each_other_are_those_that_came_in_them(url: str, at_ms: int) -> None:
     metric = events("graphite", total("failed"), total("requests"), url)
     for at in (at_ms, at_ms - 60_000, at_ms - 120_000):
-        assert await answer(metric, at) == state.Events(12.0, 120.0)
-    assert await answer(metric, at_ms - 30_000) == state.Events(12.0, 120.0)
+        assert await answer(metric, at) == questions.Events(12.0, 120.0)
+    assert await answer(metric, at_ms - 30_000) == questions.Events(12.0, 120.0)
     none_failed = events("graphite", total("no_such_thing"), total("requests"), url)
-    assert await answer(none_failed, at_ms, arm=ir.Arm.PRIMARY) == state.Events(0.0, 0.0)
+    assert await answer(none_failed, at_ms, arm=ir.Arm.PRIMARY) == questions.Events(0.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -62,16 +62,16 @@ async def test_silence_and_zero_by_zero_are_no_data(url: str, at_ms: int, target
 
 async def test_the_newest_point_of_the_window_counts(url: str, at_ms: int) -> None:
     metric = number("graphite", "depth.mail", url)
-    assert await answer(metric, at_ms) == state.Value(18.0)
-    assert await answer(metric, at_ms - 60_000) == state.Value(12.0)
-    assert await answer(metric, at_ms + 30_000) == state.Value(18.0)
-    assert await answer(metric, at_ms + 50_000) == state.Value(18.0)
+    assert await answer(metric, at_ms) == questions.Value(18.0)
+    assert await answer(metric, at_ms - 60_000) == questions.Value(12.0)
+    assert await answer(metric, at_ms + 30_000) == questions.Value(18.0)
+    assert await answer(metric, at_ms + 50_000) == questions.Value(18.0)
     assert reason(await answer(metric, at_ms + 60_000)) == "it: the query has no result"
 
 
 async def test_a_template_of_flaggers_is_asked_as_it_is_written(url: str, at_ms: int) -> None:
     text = f"target=sumSeries(\n  depth.*\n)&from={at_ms // 1000 - 60}&until={at_ms // 1000 - 60 + STEP_S}"
-    assert await answer(number("graphite", text, url), at_ms) == state.Value(13.0 + 4.0)
+    assert await answer(number("graphite", text, url), at_ms) == questions.Value(13.0 + 4.0)
 
 
 async def test_what_was_asked_before_is_not_answered_from_the_cache(
@@ -80,7 +80,7 @@ async def test_what_was_asked_before_is_not_answered_from_the_cache(
     metric = number("graphite", "late.thing", url)
     assert reason(await answer(metric, at_ms)) == "it: the query has no result"
     real_graphite.write(f"late.thing 7 {at_ms // 1000}")
-    assert await answer(metric, at_ms) == state.Value(7.0)
+    assert await answer(metric, at_ms) == questions.Value(7.0)
 
 
 @pytest.mark.parametrize(
@@ -100,11 +100,11 @@ async def test_what_is_not_one_number_is_named_in_the_servers_words(
     url: str, at_ms: int, target: str, words: str
 ) -> None:
     given = await answer(number("graphite", target, url), at_ms)
-    assert isinstance(given, state.ErrorAnswer)
+    assert isinstance(given, questions.ErrorAnswer)
     assert words in reason(given)
 
 
 async def test_another_path_of_the_same_server_is_not_its_api(url: str, at_ms: int) -> None:
     given = await answer(number("graphite", "depth.mail", f"{url}/none"), at_ms)
-    assert isinstance(given, state.ErrorAnswer)
+    assert isinstance(given, questions.ErrorAnswer)
     assert "(404)" in reason(given)

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from dsl import ir
-from interpreter import state
+from interpreter import questions
 from tests.interpreter.providers.asking import answer, events, number, reason
 from tests.servers.influxdb_server import PASSWORD, USER, RealInfluxDB
 
@@ -55,9 +55,9 @@ async def test_counts_of_windows_that_follow_each_other_in_influxql(url: str) ->
     for at in (AT_MS, AT_MS - 60_000, AT_MS - 120_000):
         total = f"SELECT sum(requests) FROM orders WHERE app = '{{{{ workload }}}}' AND {span(at)}"
         metric = events("influxdb", total.replace("requests", "failed"), total, url)
-        assert await answer(metric, at, secret=QL) == state.Events(12.0, 120.0)
-    assert await answer(metric, at, secret=QL, arm=ir.Arm.PRIMARY) == state.Events(0.0, 0.0)
-    nothing = state.NoDataAnswer("it: the query has no result")
+        assert await answer(metric, at, secret=QL) == questions.Events(12.0, 120.0)
+    assert await answer(metric, at, secret=QL, arm=ir.Arm.PRIMARY) == questions.Events(0.0, 0.0)
+    nothing = questions.NoDataAnswer("it: the query has no result")
     assert await answer(metric, at, secret=QL, arm=ir.Arm.BASELINE) == nothing
 
 
@@ -65,9 +65,9 @@ async def test_counts_of_windows_that_follow_each_other_in_flux(url: str) -> Non
     """`range(start: -1m)` is about the minute before the moment that is asked about, and not before now."""
     metric = events("influxdb", flux("failed", f"{CANARY} |> sum()"), flux("requests", f"{CANARY} |> sum()"), url)
     for at in (AT_MS, AT_MS - 60_000, AT_MS - 120_000):
-        assert await answer(metric, at, secret=FLUX) == state.Events(12.0, 120.0)
-    assert await answer(metric, AT_MS, secret=FLUX, arm=ir.Arm.PRIMARY) == state.Events(0.0, 0.0)
-    nothing = state.NoDataAnswer("it: the query has no result")
+        assert await answer(metric, at, secret=FLUX) == questions.Events(12.0, 120.0)
+    assert await answer(metric, AT_MS, secret=FLUX, arm=ir.Arm.PRIMARY) == questions.Events(0.0, 0.0)
+    nothing = questions.NoDataAnswer("it: the query has no result")
     assert await answer(metric, AT_MS, secret=FLUX, arm=ir.Arm.BASELINE) == nothing
 
 
@@ -77,11 +77,11 @@ async def test_a_point_on_the_edge_of_two_windows_is_in_both_for_the_flux_of_ver
         (f"SELECT sum(requests) FROM edge WHERE {span(AT_MS - 60_000)}", QL, 12.0),
         (flux("requests", "|> sum()", "edge"), FLUX, 13.0),
     ):
-        assert await answer(number("influxdb", text, url), AT_MS - 60_000, secret=secret) == state.Value(count)
+        assert await answer(number("influxdb", text, url), AT_MS - 60_000, secret=secret) == questions.Value(count)
 
 
 async def test_times_have_a_bucket_for_each_bound(url: str) -> None:
-    expected = state.Histogram(((0.1, 108.0), (0.5, 120.0), (math.inf, 120.0)))
+    expected = questions.Histogram(((0.1, 108.0), (0.5, 120.0), (math.inf, 120.0)))
     ql = f"SELECT sum(done) FROM seconds WHERE app = '{{{{ workload }}}}' AND {span(AT_MS)} GROUP BY le"
     grouped = flux("done", f'{CANARY} |> group(columns: ["le"]) |> sum()', "seconds")
     for text, secret in ((ql, QL), (grouped, FLUX)):
@@ -96,7 +96,7 @@ async def test_the_newest_value_counts_and_an_empty_bucket_is_none(url: str) -> 
         (mail.format("mean(long)", f"{span(AT_MS + 30_000)} GROUP BY time(5s)"), QL),
         (flux("long", '|> filter(fn: (r) => r.queue == "mail")', "depth"), FLUX),
     ):
-        assert await answer(number("influxdb", text, url), AT_MS, secret=secret) == state.Value(35.0)
+        assert await answer(number("influxdb", text, url), AT_MS, secret=secret) == questions.Value(35.0)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ async def test_what_is_wrong_is_named_in_the_servers_words(
     url: str, text: str, secret: dict[str, str], words: str
 ) -> None:
     given = await answer(number("influxdb", text, url), AT_MS, secret=secret)
-    assert isinstance(given, state.ErrorAnswer)
+    assert isinstance(given, questions.ErrorAnswer)
     assert words in reason(given)
     assert "wr0ng" not in reason(given)
 
@@ -154,4 +154,4 @@ async def test_what_is_no_number_is_no_data(url: str) -> None:
     given = await answer(number("influxdb", text, url), AT_MS, secret=FLUX)
     assert reason(given) == "it: the query comes to NaN, which is what 0/0 is"
     text = f"SELECT sum(requests) / sum(requests) FROM orders WHERE app = 'shop-primary' AND {span(AT_MS)}"
-    assert await answer(number("influxdb", text, url), AT_MS, secret=QL) == state.Value(0.0)
+    assert await answer(number("influxdb", text, url), AT_MS, secret=QL) == questions.Value(0.0)

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from dsl import ir
-from interpreter import state
+from interpreter import questions
 from interpreter.providers.metrics import Metrics
 from interpreter.providers.prometheus import Prometheus
 from interpreter.providers.provider import Measurement, ProviderError, Sample, Trouble, guarded
@@ -86,7 +86,7 @@ async def refusal(prometheus: Prometheus, text: str) -> ProviderError:
     return caught.value
 
 
-async def answer(url: str, metric: ir.Metric, arm: ir.Arm = ir.Arm.CANARY) -> state.Answer:
+async def answer(url: str, metric: ir.Metric, arm: ir.Arm = ir.Arm.CANARY) -> questions.Answer:
     """The answer to the machine's question about the metric, over the minute that ended a second ago."""
     program = ir.Program(
         name="shop",
@@ -99,7 +99,7 @@ async def answer(url: str, metric: ir.Metric, arm: ir.Arm = ir.Arm.CANARY) -> st
     )
     metrics = Metrics(program, {"prometheus": Prometheus(url)})
     try:
-        return await metrics.answer(state.MetricQuestion("it", arm.value, 60_000, as_of_now("").at_ms - SETTLED_MS))
+        return await metrics.answer(questions.MetricQuestion("it", arm.value, 60_000, as_of_now("").at_ms - SETTLED_MS))
     finally:
         await metrics.close()
 
@@ -178,17 +178,17 @@ async def test_a_scraped_series_is_one_number_and_several_are_an_error(
     service.depth.labels("bills").set(4)
     await until(asked, "count(depth offset 1s) == 2")
     url = real_prometheus.url
-    assert await answer(url, number('last_over_time(depth{queue="mail"}[1m])')) == state.Value(7.0)
-    assert await answer(url, number("sum(last_over_time(depth[1m]))")) == state.Value(11.0)
+    assert await answer(url, number('last_over_time(depth{queue="mail"}[1m])')) == questions.Value(7.0)
+    assert await answer(url, number("sum(last_over_time(depth[1m]))")) == questions.Value(11.0)
     several = "it: prometheus: the query gives 2 series, and one is needed: sum over them (bad_query)"
-    assert await answer(url, number("last_over_time(depth[1m])")) == state.ErrorAnswer(several)
+    assert await answer(url, number("last_over_time(depth[1m])")) == questions.ErrorAnswer(several)
 
 
 async def test_silence_and_nonsense_are_no_numbers(real_prometheus: RealPrometheus) -> None:
     for text, expected in (
-        ("no_such_series", state.NoDataAnswer("it: the query has no result")),
-        ("vector(0) / vector(0)", state.NoDataAnswer("it: the query comes to NaN, which is what 0/0 is")),
-        ("vector(1) / vector(0)", state.ErrorAnswer("it: prometheus: the query comes to +Inf (bad_query)")),
+        ("no_such_series", questions.NoDataAnswer("it: the query has no result")),
+        ("vector(0) / vector(0)", questions.NoDataAnswer("it: the query comes to NaN, which is what 0/0 is")),
+        ("vector(1) / vector(0)", questions.ErrorAnswer("it: prometheus: the query comes to +Inf (bad_query)")),
     ):
         assert await answer(real_prometheus.url, number(text)) == expected
 
@@ -204,18 +204,18 @@ async def test_counts_and_times_over_a_window(
     url = real_prometheus.url
 
     canary = await answer(url, events())
-    assert isinstance(canary, state.Events)
+    assert isinstance(canary, questions.Events)
     assert canary.bad / canary.total == pytest.approx(0.1)
     assert 300 <= canary.total <= 300 * MOST_EXTRAPOLATED
-    assert await answer(url, events(), ir.Arm.PRIMARY) == state.Events(0.0, 0.0)
+    assert await answer(url, events(), ir.Arm.PRIMARY) == questions.Events(0.0, 0.0)
     none_failed = await answer(url, events("refused"))
-    assert isinstance(none_failed, state.Events)
+    assert isinstance(none_failed, questions.Events)
     assert (none_failed.bad, none_failed.total >= 300) == (0.0, True)
-    assert await answer(url, events(), ir.Arm.BASELINE) == state.NoDataAnswer("it: the query has no result")
+    assert await answer(url, events(), ir.Arm.BASELINE) == questions.NoDataAnswer("it: the query has no result")
 
     buckets = increase('order_seconds_bucket{app="{{ workload }}"}', "by (le) ")
     times = await answer(url, ir.Metric(ir.Unit.HISTOGRAM, (ir.Query("prometheus", buckets),)))
-    assert isinstance(times, state.Histogram)
+    assert isinstance(times, questions.Histogram)
     assert [bound for bound, _ in times.buckets] == [0.1, 0.5, math.inf]
     (_, quick), (_, most), (_, every) = times.buckets
     assert 300 <= every <= 300 * MOST_EXTRAPOLATED

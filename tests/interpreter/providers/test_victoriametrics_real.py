@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dsl import ir
-from interpreter import state
+from interpreter import questions
 from interpreter.providers.provider import ProviderError, RenderedQuery, Trouble, guarded
 from interpreter.providers.registry import Providers
 from tests.interpreter.providers.asking import answer, events, number, reason
@@ -57,19 +57,19 @@ def orders(url: str) -> ir.Metric:
 async def test_the_counts_of_windows_that_follow_each_other_are_those_that_came_in_them(url: str) -> None:
     """Exactly: where Prometheus extrapolates, VictoriaMetrics takes the difference to the last sample before."""
     for at in (AT_MS, AT_MS - 60_000, AT_MS - 120_000):
-        assert await answer(orders(url), at) == state.Events(12.0, 120.0)
+        assert await answer(orders(url), at) == questions.Events(12.0, 120.0)
 
 
 async def test_a_counter_that_comes_to_be_in_the_window_counts_from_nothing(url: str) -> None:
     """Its first sample too, unless it is far above what the series grows by: then it was there before, unseen. To
     Prometheus the first sample is the beginning, whatever it is."""
-    assert await answer(number("prometheus", increase("new_total"), url), AT_MS) == state.Value(21.0)
-    assert await answer(orders(url), FIRST_MS + 30_000) == state.Events(6.0, 60.0)
+    assert await answer(number("prometheus", increase("new_total"), url), AT_MS) == questions.Value(21.0)
+    assert await answer(orders(url), FIRST_MS + 30_000) == questions.Events(6.0, 60.0)
 
 
 async def test_silence_is_no_zero_and_zero_is_no_silence(url: str) -> None:
-    assert await answer(orders(url), AT_MS, arm=ir.Arm.PRIMARY) == state.Events(0.0, 0.0)
-    nothing = state.NoDataAnswer("it: the query has no result")
+    assert await answer(orders(url), AT_MS, arm=ir.Arm.PRIMARY) == questions.Events(0.0, 0.0)
+    nothing = questions.NoDataAnswer("it: the query has no result")
     assert await answer(orders(url), AT_MS, arm=ir.Arm.BASELINE) == nothing
     for text in ("no_such_series", "0 / 0", "vector(0) / vector(0)", 'sum(depth{queue="none"}) / sum(depth)'):
         assert await answer(number("prometheus", text, url), AT_MS) == nothing
@@ -78,16 +78,16 @@ async def test_silence_is_no_zero_and_zero_is_no_silence(url: str) -> None:
 
 async def test_a_number_is_as_of_its_moment(url: str) -> None:
     metric = number("prometheus", 'depth{queue="mail"}', url)
-    assert await answer(metric, AT_MS) == state.Value(36.0)
-    assert await answer(metric, AT_MS - 60_000) == state.Value(24.0)
+    assert await answer(metric, AT_MS) == questions.Value(36.0)
+    assert await answer(metric, AT_MS - 60_000) == questions.Value(24.0)
     for text in ("2.5e-3", "scalar(vector(0.0025))"):
-        assert await answer(number("prometheus", text, url), AT_MS) == state.Value(0.0025)
+        assert await answer(number("prometheus", text, url), AT_MS) == questions.Value(0.0025)
 
 
 async def test_times_have_a_bucket_for_each_bound(url: str) -> None:
     buckets = increase('order_seconds_bucket{app="{{ workload }}"}', "by (le) ")
     metric = ir.Metric(ir.Unit.HISTOGRAM, (ir.Query("prometheus", buckets),), server=url)
-    assert await answer(metric, AT_MS) == state.Histogram(((0.1, 108.0), (0.5, 120.0), (math.inf, 120.0)))
+    assert await answer(metric, AT_MS) == questions.Histogram(((0.1, 108.0), (0.5, 120.0), (math.inf, 120.0)))
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ async def test_times_have_a_bucket_for_each_bound(url: str) -> None:
 )
 async def test_what_is_not_one_number_is_named_in_the_servers_words(url: str, text: str, words: str) -> None:
     given = await answer(number("prometheus", text, url), AT_MS)
-    assert isinstance(given, state.ErrorAnswer)
+    assert isinstance(given, questions.ErrorAnswer)
     assert words in reason(given)
 
 
@@ -113,7 +113,7 @@ async def test_a_server_as_it_comes_answers_about_a_moment_ago_and_does_not_say_
     now = int(time.time() * 1000)
     with running(tmp_path, "-search.latencyOffset=1h") as behind:
         behind.write(f"depth 7 {now - 3_660_000}", f"depth 9 {now - 1000}")
-        assert await answer(number("prometheus", "depth", behind.url), now) == state.Value(7.0)
+        assert await answer(number("prometheus", "depth", behind.url), now) == questions.Value(7.0)
 
 
 async def test_who_may_ask_is_asked(tmp_path: Path) -> None:
